@@ -13,23 +13,23 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 /// The suite's own packages.
 pub mod clientele {
     macro_rules! package {
-        ($name:ident) => {
+        ($name:ident, $package:literal) => {
             /// Package of this area.
             pub mod $name {
                 /// Version 1.
                 #[allow(clippy::all)]
                 pub mod v1 {
-                    tonic::include_proto!(concat!("clientele.", stringify!($name), ".v1"));
+                    tonic::include_proto!($package);
                 }
             }
         };
     }
-    package!(common);
-    package!(ingestion);
-    package!(profile);
-    package!(scoring);
-    package!(segmentation);
-    package!(campaign);
+    package!(common, "clientele.common.v1");
+    package!(ingestion, "clientele.ingestion.v1");
+    package!(profile, "clientele.profile.v1");
+    package!(scoring, "clientele.scoring.v1");
+    package!(segmentation, "clientele.segmentation.v1");
+    package!(campaign, "clientele.campaign.v1");
 }
 
 /// Google's common packages.
