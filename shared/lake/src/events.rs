@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use api::common::StandardEvent;
 use deltalake::arrow::array::{
-    Array as _, ArrayRef, AsArray, BinaryBuilder, BooleanArray, Date32Builder, Int32Builder, Int64Builder, StringBuilder,
+    ArrayRef, AsArray, BinaryBuilder, BooleanArray, Date32Builder, Int32Builder, Int64Builder, StringBuilder,
     TimestampMicrosecondBuilder,
 };
 use deltalake::arrow::compute::filter_record_batch;
