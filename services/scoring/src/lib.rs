@@ -1,1 +1,3 @@
-//! Being built.
+//! Models: trained, registered, served.
+
+pub mod domain;
