@@ -1,0 +1,219 @@
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::{sync::Mutex, time::Instant};
+
+use crate::CacheError;
+
+/// Longest time for which a reader may act on an epoch after asking for it.
+pub const LEASE: Duration = Duration::from_secs(2);
+/// Age at which a reader asks again, while the old answer still holds.
+const REFRESH_AGE: Duration = Duration::from_millis(800);
+/// Longest wait for the answer about the epoch.
+const ASK_LIMIT: Duration = Duration::from_millis(1500);
+/// Added to the writer's wait: clocks tick at slightly different rates, and the database stamps before it commits.
+const WAIT_MARGIN: Duration = Duration::from_millis(250);
+
+/// Generation of the cache, from 1. Odd: open. Even: suspended, because a writer cannot reach the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub i64);
+
+impl Epoch {
+    /// Tells whether the cache may be read, filled and marked under this epoch.
+    pub fn is_open(self) -> bool {
+        self.0 % 2 == 1
+    }
+}
+
+/// Epoch as told by its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpochGrant {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// How long it may be acted on, counted from the moment of asking; at most [`LEASE`] is used.
+    pub lease: Duration,
+}
+
+/// Where the epoch is kept: the database, or a service that reads it there.
+#[async_trait]
+pub trait EpochSource: Send + Sync + 'static {
+    /// Reads the epoch as of now; not from a cache, unless that one shortens the grant by its age.
+    async fn read(&self) -> Result<EpochGrant, CacheError>;
+}
+
+/// A reader's knowledge of the epoch, renewed as it is used.
+#[derive(Clone)]
+pub struct EpochLease {
+    source: Arc<dyn EpochSource>,
+    held: Arc<RwLock<Option<Held>>>,
+    asking: Arc<Mutex<()>>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    epoch: Epoch,
+    asked: Instant,
+    until: Instant,
+}
+
+impl EpochLease {
+    /// Leases epochs from `source`.
+    pub fn new(source: Arc<dyn EpochSource>) -> Self {
+        Self {
+            source,
+            held: Arc::default(),
+            asking: Arc::default(),
+        }
+    }
+
+    /// Returns the epoch to read the cache by, from now on, for one read.
+    ///
+    /// Fails with [`CacheError::Suspended`] while the cache is suspended, and with [`CacheError::EpochUnknown`] when the
+    /// lease ran out and cannot be renewed; then read the database.
+    pub async fn current(&self) -> Result<Epoch, CacheError> {
+        let known = self.valid();
+        if let Some(held) = known {
+            if held.asked.elapsed() < REFRESH_AGE {
+                return open(held.epoch);
+            }
+            // One caller renews; the others go on with what still holds.
+            return match self.asking.try_lock() {
+                Ok(_guard) => match self.ask().await {
+                    Ok(epoch) => open(epoch),
+                    Err(error) => self.valid().map_or(Err(error), |held| open(held.epoch)),
+                },
+                Err(_) => open(held.epoch),
+            };
+        }
+        let _guard = self.asking.lock().await;
+        match self.valid() {
+            Some(held) => open(held.epoch),
+            None => open(self.ask().await?),
+        }
+    }
+
+    /// Forgets the lease, so that the next read asks anew.
+    pub fn forget(&self) {
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn valid(&self) -> Option<Held> {
+        let held = *self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.filter(|it| Instant::now() < it.until)
+    }
+
+    async fn ask(&self) -> Result<Epoch, CacheError> {
+        let asked = Instant::now();
+        let answer = tokio::time::timeout(ASK_LIMIT, self.source.read())
+            .await
+            .map_err(|_| CacheError::EpochUnknown("no answer in time".into()))??;
+        let until = asked + answer.lease.min(LEASE);
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Held {
+            epoch: answer.epoch,
+            asked,
+            until,
+        });
+        if Instant::now() < until {
+            Ok(answer.epoch)
+        } else {
+            Err(CacheError::EpochUnknown("the answer came too late".into()))
+        }
+    }
+}
+
+fn open(epoch: Epoch) -> Result<Epoch, CacheError> {
+    if epoch.is_open() {
+        Ok(epoch)
+    } else {
+        Err(CacheError::Suspended)
+    }
+}
+
+/// Waits until no reader acts on an epoch that ended `ago`. A writer that raised the epoch calls it before it tells anyone
+/// that its commit is done.
+pub async fn wait_out_lease(ago: Duration) {
+    tokio::time::sleep((LEASE + WAIT_MARGIN).saturating_sub(ago)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Source {
+        epoch: AtomicI64,
+        asked: AtomicUsize,
+        gone: AtomicBool,
+    }
+
+    #[async_trait]
+    impl EpochSource for Source {
+        async fn read(&self) -> Result<EpochGrant, CacheError> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            if self.gone.load(Ordering::SeqCst) {
+                return Err(CacheError::EpochUnknown("gone".into()));
+            }
+            Ok(EpochGrant {
+                epoch: Epoch(self.epoch.load(Ordering::SeqCst)),
+                lease: LEASE,
+            })
+        }
+    }
+
+    fn lease(epoch: i64) -> (Arc<Source>, EpochLease) {
+        let source = Arc::new(Source {
+            epoch: epoch.into(),
+            ..Source::default()
+        });
+        (source.clone(), EpochLease::new(source))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn asks_once_for_many_reads() {
+        let (source, lease) = lease(1);
+
+        for _ in 0..100 {
+            assert_eq!(lease.current().await.unwrap(), Epoch(1));
+        }
+
+        assert_eq!(source.asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn never_acts_on_an_epoch_older_than_the_lease() {
+        let (source, lease) = lease(1);
+        lease.current().await.unwrap();
+        source.epoch.store(3, Ordering::SeqCst);
+
+        wait_out_lease(Duration::ZERO).await;
+
+        assert_eq!(lease.current().await.unwrap(), Epoch(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn goes_on_while_the_source_is_gone_but_only_until_the_lease_ends() {
+        let (source, lease) = lease(1);
+        lease.current().await.unwrap();
+        source.gone.store(true, Ordering::SeqCst);
+
+        tokio::time::sleep(LEASE / 2).await;
+        assert_eq!(lease.current().await.unwrap(), Epoch(1));
+        tokio::time::sleep(LEASE / 2).await;
+        assert!(matches!(
+            lease.current().await,
+            Err(CacheError::EpochUnknown(_))
+        ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tells_that_the_cache_is_suspended() {
+        let (_, lease) = lease(2);
+
+        assert!(matches!(lease.current().await, Err(CacheError::Suspended)));
+    }
+}
