@@ -1,12 +1,12 @@
-//! Sums by day that grow coarser with age: days, then weeks, then 28 days, then 364.
+//! Sums by day that grow coarser with age: days, then weeks, then 28 days, then 196.
 //!
-//! The steps nest (1 divides 7 divides 28 divides 364), and a *floor* between two levels only ever rises: what is older
+//! The steps nest (1 divides 7 divides 28 divides 196), and a *floor* between two levels only ever rises: what is older
 //! than the floor is kept in the coarser level. Floors are set by functions that do not fall when events are added (the
 //! newest day, or how many buckets there are), so a ladder depends on which events came, never on their order or on how
 //! they were split among ladders that are merged later.
 
 /// Days per bucket, by level.
-pub(crate) const LEVEL_DAYS: [i32; LEVELS] = [1, 7, 28, 364];
+pub(crate) const LEVEL_DAYS: [i32; LEVELS] = [1, 7, 28, 196];
 /// Number of levels.
 pub(crate) const LEVELS: usize = 4;
 /// A floor that nothing is older than.

@@ -2,7 +2,8 @@
 
 /// How many distinct hashes there are: exact up to `MOST`, estimated beyond.
 ///
-/// Keeps the smallest hashes, a function of the set alone: neither order nor repetition nor merging changes it.
+/// Keeps the smallest hashes, a function of the set alone: neither order nor repetition nor merging changes it. Hashes are
+/// cut to 26 bits, so that one takes three bytes in store; two of 192 ids share one in one customer of four thousand.
 /// Beyond `MOST` the count is estimated from the largest one kept, with a relative standard error of about
 /// 1 / sqrt(MOST - 2) (Bar-Yossef et al. 2002, 'Counting distinct elements in a data stream').
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,7 +15,13 @@ pub(crate) struct Distinct<const MOST: usize> {
 }
 
 impl<const MOST: usize> Distinct<MOST> {
+    const BITS: u32 = 26;
+
     pub(crate) fn insert(&mut self, hash: u32) {
+        self.keep(hash >> (u32::BITS - Self::BITS));
+    }
+
+    fn keep(&mut self, hash: u32) {
         if let Err(at) = self.hashes.binary_search(&hash) {
             self.over |= self.hashes.len() >= MOST;
             if at < MOST {
@@ -26,7 +33,7 @@ impl<const MOST: usize> Distinct<MOST> {
 
     pub(crate) fn merge(&mut self, other: &Self) {
         for hash in &other.hashes {
-            self.insert(*hash);
+            self.keep(*hash);
         }
         self.over |= other.over;
     }
@@ -34,7 +41,7 @@ impl<const MOST: usize> Distinct<MOST> {
     /// Returns how many distinct hashes were inserted.
     pub(crate) fn count(&self) -> u64 {
         match self.hashes.last() {
-            Some(largest) if self.over => (MOST as u64 - 1) * (1 << 32) / (u64::from(*largest) + 1),
+            Some(largest) if self.over => (MOST as u64 - 1) * (1 << Self::BITS) / (u64::from(*largest) + 1),
             _ => self.hashes.len() as u64,
         }
     }

@@ -82,9 +82,9 @@ pub(crate) struct Recommendations {
 /// commutative and associative, and both agree bit for bit, but for categories beyond 24 (see
 /// [`categories_approximate`](Self::categories_approximate)). An event must be applied once: repeats are ingestion's to
 /// find. What grows degrades in stated steps:
-/// - activity by day: exact to at least 90 days before the newest day, then by week to 189, by 28 days to 371, by 364;
+/// - activity by day: exact to at least 90 days before the newest day, then by week to 126, by 28 days to 210, by 196;
 /// - purchase days: for life, but beyond 1,000 days (with refunds' days) the oldest become weeks;
-/// - distinct orders: exact to 256, then estimated (standard error 6 %); by day exact to 90 days and 512 orders;
+/// - distinct orders: exact to 192, then estimated (standard error 7 %); by day exact to 90 days and 512 orders;
 /// - distinct products: exact to 64, then estimated (13 %);
 /// - channels: 16 by name, the rest in one sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub struct CustomerState {
     pub(crate) kinds: [u64; EventKind::ROOM],
     pub(crate) purchases: Ladder<2>,
     pub(crate) activity: Ladder<16>,
-    pub(crate) orders: Distinct<256>,
+    pub(crate) orders: Distinct<192>,
     pub(crate) recent_orders: RecentOrders,
     pub(crate) products: Distinct<64>,
     pub(crate) channels: ByName<Channel, 16>,
@@ -446,7 +446,7 @@ fn floors_of(newest: i32) -> Floors {
         return [NO_FLOOR; 3];
     }
     let down = |days_back: i32, unit: i32| (newest - days_back).div_euclid(unit) * unit;
-    [down(97, 7), down(189, 28), down(371, 364)]
+    [down(97, 7), down(126, 28), down(210, 196)]
 }
 
 fn column_of(event: &Event) -> i32 {

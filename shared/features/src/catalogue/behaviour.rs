@@ -102,16 +102,16 @@ const SESSIONS: &[Definition] = &{
 const SATISFACTION: &[Definition] = &{
     const F: Family = family("satisfaction");
     [
-        F.number("rating_mean", "points", "Mean of the ratings given.", |it| {
+        F.number("rating_mean", "points", "Mean of all the ratings given.", |it| {
             let ratings = &it.state.ratings;
             Answer::number(share(ratings.sum_milli as f64 / 1_000.0, ratings.count as f64))
         })
         .personal(),
-        F.number("rating_last", "points", "Rating given last.", |it| {
+        F.number("rating_last", "points", "Rating that was given last.", |it| {
             Answer::number(it.state.ratings.latest.map(|latest| latest.1 as f64 / 1_000.0))
         })
         .personal(),
-        F.number("ratings", "count", "Ratings given to date.", |it| Answer::count(it.state.ratings.count)),
+        F.number("ratings", "count", "Ratings given to date, of products and in surveys.", |it| Answer::count(it.state.ratings.count)),
         F.number("nps_last", "points", "Last answer to the recommendation question, 0 to 10.", |it| {
             Answer::number(it.state.recommendations.latest.map(|latest| latest.1 as f64))
         })

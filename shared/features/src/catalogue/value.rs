@@ -53,7 +53,7 @@ const FREQUENCY: &[Definition] = &{
         F.number("repeat_purchase_days", "count", "Distinct purchase days after the first.", |it| {
             Answer::count(it.purchases.len().saturating_sub(1) as u64).approximate(it.state.purchases.is_coarse())
         }),
-        F.number("orders", "count", "Distinct orders to date; estimated beyond 256.", |it| {
+        F.number("orders", "count", "Distinct orders to date; estimated beyond 192.", |it| {
             Answer::count(it.state.orders.count()).approximate(it.state.orders.over)
         }),
         F.number("order_lines", "count", "Order events to date, one for each line where orders come by the line.", |it| {
@@ -205,7 +205,7 @@ const BASKETS: &[Definition] = &{
 const REFUNDS: &[Definition] = &{
     const F: Family = family("refunds");
     [
-        F.number("refunds", "count", "Refunds to date.", |it| Answer::count(it.state.events_of(EventKind::OrderRefunded))),
+        F.number("refunds", "count", "Refunds received to date.", |it| Answer::count(it.state.events_of(EventKind::OrderRefunded))),
         F.number("refunds_90", "count", "Refunds of the last 90 days.", |it| it.activity(column::REFUNDS, 90).into())
             .within(90),
         F.number("refund_share", "share", "Refunded value as a share of the orders' value.", |it| {
