@@ -1,1 +1,22 @@
-//! Being built.
+//! Takes data in, cleans it, judges it, and keeps the event log.
+//!
+//! Read [`domain`] first: it decides what becomes of an event. [`file`] reads files row by row, [`store`] keeps the log,
+//! [`jobs`] bring events from the log to profile and to the lake, [`rpc`] serves callers.
+
+pub mod config;
+pub mod domain;
+pub mod file;
+pub mod intake;
+pub mod jobs;
+mod metrics;
+mod rpc;
+mod service;
+pub mod store;
+mod tenants;
+mod uploads;
+
+pub use config::Config;
+pub use service::Service;
+
+/// Every setting with its default.
+pub const DEFAULTS: &str = include_str!("../defaults.toml");

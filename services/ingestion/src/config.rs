@@ -1,0 +1,157 @@
+//! Settings of the service; `defaults.toml` says what each means.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Settings of the ingestion service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address, limits and drain times.
+    pub server: runtime::server::ServerConfig,
+    /// Where the log is kept.
+    pub database: store::DatabaseConfig,
+    /// Addresses of other services.
+    pub peers: PeersConfig,
+    /// Calls to other services.
+    pub client: runtime::client::ClientConfig,
+    /// The lake to which events go.
+    pub lake: LakeConfig,
+    /// The key that names fragments.
+    pub identity: IdentityConfig,
+    /// The event log.
+    pub log: LogConfig,
+    /// The way of events to profile.
+    pub dispatch: DispatchConfig,
+    /// The way of events to the lake.
+    pub archive: ArchiveConfig,
+    /// What is asked of events.
+    pub events: EventsConfig,
+    /// What is known of tenants.
+    pub tenants: TenantsConfig,
+    /// Uploaded files.
+    pub uploads: UploadsConfig,
+    /// Imports of files.
+    pub import: ImportConfig,
+}
+
+/// Addresses of other services.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeersConfig {
+    /// `http://host:port` of profile.
+    pub profile: String,
+}
+
+/// The lake.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LakeConfig {
+    /// Folder of the Delta tables.
+    pub path: PathBuf,
+}
+
+/// The key that names fragments.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// File of 32 bytes; the same as profile's.
+    pub key_file: PathBuf,
+}
+
+/// The event log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// Lanes, from 1 to 64.
+    pub lanes: u32,
+    /// Most bytes of events held.
+    pub bytes_max: i64,
+    /// Most events of a transaction and of a batch.
+    pub batch_events: usize,
+    /// Most bytes of a batch.
+    pub batch_bytes: usize,
+    /// How long events are held after they were applied and archived.
+    #[serde(with = "runtime::config::duration")]
+    pub keep: Duration,
+    /// How long message keys are remembered.
+    #[serde(with = "runtime::config::duration")]
+    pub remember: Duration,
+}
+
+/// The way of events to profile.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DispatchConfig {
+    /// How often an idle lane looks for events.
+    #[serde(with = "runtime::config::duration")]
+    pub poll: Duration,
+    /// How often an idle lane's watermark is told.
+    #[serde(with = "runtime::config::duration")]
+    pub watermark_interval: Duration,
+    /// For how long a worker that died blocks its lane.
+    #[serde(with = "runtime::config::duration")]
+    pub lease: Duration,
+    /// First pause after a failure.
+    #[serde(with = "runtime::config::duration")]
+    pub backoff_min: Duration,
+    /// Longest pause after failures.
+    #[serde(with = "runtime::config::duration")]
+    pub backoff_max: Duration,
+}
+
+/// The way of events to the lake.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveConfig {
+    /// How often batches are appended.
+    #[serde(with = "runtime::config::duration")]
+    pub interval: Duration,
+    /// Most events of one append.
+    pub events_max: i64,
+}
+
+/// What is asked of events.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {
+    /// How far in the future an event may lie.
+    #[serde(with = "runtime::config::duration")]
+    pub future_tolerance: Duration,
+}
+
+/// What is known of tenants.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantsConfig {
+    /// How long an answer of profile is believed.
+    #[serde(with = "runtime::config::duration")]
+    pub cache: Duration,
+}
+
+/// Uploaded files.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UploadsConfig {
+    /// Folder.
+    pub path: PathBuf,
+    /// Most bytes of one file.
+    pub bytes_max: u64,
+    /// How long files are kept.
+    #[serde(with = "runtime::config::duration")]
+    pub keep: Duration,
+}
+
+/// Imports of files.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportConfig {
+    /// Rows of one commit.
+    pub batch_rows: usize,
+    /// Most bytes of one record.
+    pub record_bytes_max: usize,
+    /// Most distinct rows of one file.
+    pub distinct_rows_max: usize,
+}

@@ -1,0 +1,104 @@
+//! An event before it is judged: what a caller or a row of a file said, with what was wrong about saying it.
+
+use api::common::{Event, Identifier, Item, Money};
+use chrono::{DateTime, TimeDelta, Utc};
+use prost::Message;
+use prost_types::Struct;
+
+use super::keys::{Hash, Keys, hex};
+use super::Violation;
+
+/// Longest message id, in bytes.
+pub const MESSAGE_ID_BYTES_MAX: usize = 128;
+
+/// An event on its way to be judged.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// Caller's key of the message within its source.
+    pub message_id: String,
+    /// Source that sent it.
+    pub source: String,
+    /// Event name of the Segment specification.
+    pub kind: String,
+    /// When it happened; absent when it was not readable.
+    pub event_time: Option<DateTime<Utc>>,
+    /// For imported history, how long after the event it could be known; absent for live events.
+    pub history_delay: Option<TimeDelta>,
+    /// Identifiers as the source wrote them.
+    pub identifiers: Vec<Identifier>,
+    /// Total value, in the source's currency.
+    pub value: Option<Money>,
+    /// Lines of the order or basket.
+    pub items: Vec<Item>,
+    /// Everything else.
+    pub properties: Option<Struct>,
+    /// Names set by the contract's rules.
+    pub marks: Vec<String>,
+    /// What was found wrong so far.
+    pub violations: Vec<Violation>,
+    /// True when nothing of the row could be read, so that judging it further would only repeat that.
+    pub unreadable: bool,
+    /// Hash of the content, by which a repeat is told from a conflict.
+    pub content: Hash,
+    /// Bytes that it came in.
+    pub size: usize,
+}
+
+impl Draft {
+    /// Takes an event as it came over the wire.
+    pub fn from_event(event: Event, keys: &Keys) -> Self {
+        let encoded = event.encode_to_vec();
+        let mut violations = Vec::new();
+        let event_time = match event.event_time {
+            None => {
+                violations.push(Violation::new("event_time", "MISSING_TIME", "an event needs a time"));
+                None
+            }
+            Some(time) => {
+                let read = runtime::time::from_proto(&time);
+                if read.is_none() {
+                    violations.push(Violation::new("event_time", "INVALID_TIME", "the time is out of range"));
+                }
+                read
+            }
+        };
+        Self {
+            message_id: event.message_id,
+            source: event.source,
+            kind: event.r#type,
+            event_time,
+            history_delay: None,
+            identifiers: event.identifiers,
+            value: event.value,
+            items: event.items,
+            properties: event.properties,
+            marks: Vec::new(),
+            violations,
+            unreadable: false,
+            content: keys.content([encoded.as_slice()]),
+            size: encoded.len(),
+        }
+    }
+
+    /// Returns the event as it may be kept in quarantine, identifiers hashed. Its properties must be masked already.
+    pub fn hashed(self, keys: &Keys, tenant: &str) -> Event {
+        let identifiers = self
+            .identifiers
+            .into_iter()
+            .map(|Identifier { namespace, value }| {
+                let value = format!("hash:{}", hex(&keys.fragment(tenant, &namespace, &value)));
+                Identifier { namespace, value }
+            })
+            .collect();
+        Event {
+            message_id: self.message_id,
+            source: self.source,
+            r#type: self.kind,
+            event_time: self.event_time.map(runtime::time::to_proto),
+            identifiers,
+            value: self.value,
+            items: self.items,
+            properties: self.properties,
+        }
+    }
+}

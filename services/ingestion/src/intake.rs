@@ -1,0 +1,90 @@
+//! The way of every event into the log, whichever door it came through: judge, commit, receipt.
+
+use std::sync::Arc;
+
+use api::common::Event;
+use chrono::TimeDelta;
+use runtime::context::TenantId;
+use tonic::Status;
+
+use crate::domain::draft::Draft;
+use crate::domain::judge::{Judge, Judged, Tenant, Tolerance};
+use crate::domain::keys::Keys;
+use crate::domain::mask::Policies;
+use crate::metrics::Metrics;
+use crate::store::{Append, EventLog, ImportStep, LogError, Outcome};
+use crate::tenants::{TenantError, Tenants};
+
+/// Takes events in.
+pub struct Intake {
+    keys: Keys,
+    tenants: Tenants,
+    log: Arc<dyn EventLog>,
+    tolerance: Tolerance,
+    metrics: Metrics,
+}
+
+impl Intake {
+    /// Takes events into `log`.
+    pub fn new(keys: Keys, tenants: Tenants, log: Arc<dyn EventLog>, tolerance: Tolerance, metrics: Metrics) -> Self {
+        Self { keys, tenants, log, tolerance, metrics }
+    }
+
+    /// Returns the keys of the hashes.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Returns the log.
+    pub fn log(&self) -> &Arc<dyn EventLog> {
+        &self.log
+    }
+
+    /// Returns a tenant whose events may be taken.
+    pub async fn tenant(&self, id: &TenantId) -> Result<Tenant, TenantError> {
+        self.tenants.get(id).await
+    }
+
+    /// Judges one draft.
+    pub fn judge(&self, tenant: &Tenant, policies: &Policies, draft: Draft) -> Judged {
+        let judge = Judge { keys: &self.keys, tenant, tolerance: self.tolerance, policies, now: runtime::clock::now() };
+        judge.judge(draft)
+    }
+
+    /// Takes events that came over the wire, and returns them judged with what became of each.
+    pub async fn take(&self, id: &TenantId, events: Vec<Event>) -> Result<Vec<(Judged, Outcome)>, Status> {
+        self.metrics.received(id.as_str(), events.len());
+        let tenant = self.tenant(id).await.map_err(|fault| runtime::fault::status(&fault))?;
+        let policies = Policies::default();
+        let judged: Vec<Judged> = events
+            .into_iter()
+            .map(|event| self.judge(&tenant, &policies, Draft::from_event(event, &self.keys)))
+            .collect();
+        let outcomes =
+            self.commit(&tenant, judged.clone(), None).await.map_err(|fault| runtime::fault::status(&fault))?;
+        Ok(judged.into_iter().zip(outcomes).collect())
+    }
+
+    /// Commits judged events and returns what became of each.
+    pub async fn commit(
+        &self,
+        tenant: &Tenant,
+        events: Vec<Judged>,
+        import: Option<ImportStep>,
+    ) -> Result<Vec<Outcome>, LogError> {
+        let outcomes = self.log.append(Append { tenant: tenant.id.clone(), events, import }).await?;
+        self.metrics.receipts(&tenant.id, &outcomes);
+        Ok(outcomes)
+    }
+
+    /// Counts rows that came out of a file.
+    pub fn count_received(&self, tenant: &Tenant, count: usize) {
+        self.metrics.received(&tenant.id, count);
+    }
+}
+
+/// Returns the bounds on time of a configuration.
+pub fn tolerance(future: std::time::Duration, remember: std::time::Duration) -> Tolerance {
+    let delta = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(36_500));
+    Tolerance { future: delta(future), age: delta(remember) }
+}

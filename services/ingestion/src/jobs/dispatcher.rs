@@ -1,0 +1,118 @@
+//! Brings a lane's events to profile, batch by batch, in order.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::common::StandardEvent;
+use api::profile::profile_service_client::ProfileServiceClient;
+use api::profile::{ApplyEventsRequest, ApplyOutcome, LaneWatermark, ReportWatermarksRequest};
+use async_trait::async_trait;
+use prost::Message;
+use runtime::client::Channel;
+use store::lease::Lease;
+
+use super::worker::{LaneWorker, Step, StepError};
+use crate::metrics::Metrics;
+use crate::store::{AppliedBatch, Batch, EventLog, Lane};
+
+/// Hands claimed batches to profile and stores its answers.
+pub struct Dispatcher {
+    log: Arc<dyn EventLog>,
+    profile: ProfileServiceClient<Channel>,
+    metrics: Metrics,
+    watermark_interval: Duration,
+    /// When each lane's watermark was told last.
+    told: Mutex<HashMap<i32, Instant>>,
+}
+
+impl Dispatcher {
+    /// Dispatches over `channel`.
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        channel: &Channel,
+        message_bytes_max: usize,
+        watermark_interval: Duration,
+        metrics: Metrics,
+    ) -> Self {
+        let profile =
+            ProfileServiceClient::new(channel.idempotent()).max_encoding_message_size(message_bytes_max);
+        Self { log, profile, metrics, watermark_interval, told: Mutex::default() }
+    }
+
+    async fn send(&self, lane: i32, lease: &Lease, batch: Batch) -> Result<(), StepError> {
+        let decode = |payload: &[u8]| StandardEvent::decode(payload).unwrap_or_default();
+        let events: Vec<_> = batch.events.iter().map(|event| decode(&event.payload)).collect();
+        let request = ApplyEventsRequest {
+            lane: batch.lane_id.clone(),
+            number: batch.number,
+            events,
+            complete_through: Some(runtime::time::to_proto(batch.through)),
+            fence: lease.fence,
+        };
+        runtime::crash::point("sent");
+        let neighbour = |status: tonic::Status| {
+            StepError::Neighbour(format!("profile refuses batch {} of lane {lane}: {status}", batch.number))
+        };
+        let answers = self.profile.clone().apply_events(request).await.map_err(neighbour)?.into_inner().answers;
+        runtime::crash::point("applied");
+        if answers.len() != batch.events.len() {
+            let text = format!("profile gave {} answers to {} events", answers.len(), batch.events.len());
+            return Err(StepError::Neighbour(text));
+        }
+        let parked: Vec<(usize, String)> = answers
+            .into_iter()
+            .enumerate()
+            .filter(|(_, answer)| answer.outcome() != ApplyOutcome::Applied)
+            .map(|(index, answer)| (index, answer.reason))
+            .collect();
+        let (applied, refused) = (batch.events.len() - parked.len(), parked.len());
+        self.log.applied(lane, lease, AppliedBatch { batch: &batch, parked }).await?;
+        runtime::crash::point("cursor_applied");
+        self.metrics.answers(applied, refused);
+        Ok(())
+    }
+
+    /// Tells profile, now and then, that an idle lane is up to date.
+    async fn tell_idle(&self, lane: i32, lease: &Lease) -> Result<(), StepError> {
+        let due = {
+            let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.get(&lane).is_none_or(|told| told.elapsed() >= self.watermark_interval)
+        };
+        if !due {
+            return Ok(());
+        }
+        let Some(through) = self.log.idle_through(lane, lease, runtime::clock::now()).await? else { return Ok(()) };
+        let lanes = self.log.lanes().await?;
+        let Some(Lane { lane_id, applied_batch, .. }) = lanes.into_iter().find(|it| it.lane == lane) else {
+            return Ok(());
+        };
+        let watermark =
+            LaneWatermark { lane: lane_id, applied_batch, complete_through: Some(runtime::time::to_proto(through)) };
+        let neighbour = |status: tonic::Status| StepError::Neighbour(format!("profile takes no watermark: {status}"));
+        let request = ReportWatermarksRequest { lanes: vec![watermark] };
+        self.profile.clone().report_watermarks(request).await.map_err(neighbour)?;
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, Instant::now());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl LaneWorker for Dispatcher {
+    fn name(&self) -> &'static str {
+        "dispatch"
+    }
+
+    async fn step(&self, lane: i32, lease: &Lease) -> Result<Step, StepError> {
+        match self.log.next_batch(lane, lease).await? {
+            Some(batch) => {
+                self.send(lane, lease, batch).await?;
+                Ok(Step::Worked)
+            }
+            None => {
+                self.tell_idle(lane, lease).await?;
+                Ok(Step::Idle)
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Imports a file: reads and judges in one thread, commits batch by batch, goes on after a crash where it was.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use api::common::Money;
+use api::ingestion::{
+    ImportFileMetadata, ImportFileRequest, ImportFileResponse, MarkCount, ReasonCount, ReceiptCounts,
+};
+use async_trait::async_trait;
+use prost_types::Any;
+use runtime::fault::{Fault, status};
+use runtime::operations::{OperationContext, OperationHandler};
+use store::{Store, StoreError};
+use tokio::sync::mpsc;
+use tonic::{Code, Status};
+
+use crate::config::ImportConfig;
+use crate::domain::contract::{self, Contract};
+use crate::domain::counts::{Counts, Summary};
+use crate::domain::judge::{Judged, Tenant, Verdict};
+use crate::file::{FileFault, Limits, Rows};
+use crate::intake::Intake;
+use crate::rpc::invalid_contract;
+use crate::store::{ImportRow, ImportStep, LogError, Outcome};
+use crate::uploads::{Upload, Uploads};
+
+/// Kind of the operation.
+pub const IMPORT_KIND: &str = "import-file";
+/// Shortest time between two reports of progress.
+const REPORT_INTERVAL: Duration = Duration::from_millis(300);
+/// Batches that are read ahead.
+const AHEAD: usize = 2;
+
+/// Imports files.
+pub struct Importer {
+    intake: Arc<Intake>,
+    uploads: Uploads,
+    store: Store,
+    config: ImportConfig,
+}
+
+/// Judged rows with their lines.
+#[derive(Default)]
+struct Chunk {
+    events: Vec<Judged>,
+    lines: Vec<u64>,
+}
+
+/// One import at work.
+struct Import<'a> {
+    importer: &'a Importer,
+    context: &'a OperationContext,
+    tenant: Tenant,
+    upload: Upload,
+    read: Arc<AtomicU64>,
+    done: ImportRow,
+    reported: Instant,
+    validate_only: bool,
+}
+
+impl Importer {
+    /// Imports uploads through `intake`.
+    pub fn new(intake: Arc<Intake>, uploads: Uploads, store: Store, config: ImportConfig) -> Self {
+        Self { intake, uploads, store, config }
+    }
+
+    /// Reads and judges the rows after the first `skip` in a thread of its own; the thread ends when nobody listens.
+    fn read(&self, job: Reading, chunks: mpsc::Sender<Result<Chunk, FileFault>>) {
+        let intake = self.intake.clone();
+        let config = self.config.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(fault) = job.run(&intake, &config, &chunks) {
+                // Nobody may be listening any more; then nobody needs to know.
+                let _ = chunks.blocking_send(Err(fault));
+            }
+        });
+    }
+}
+
+/// What the reading thread needs.
+struct Reading {
+    path: PathBuf,
+    file_name: String,
+    contract: Contract,
+    source: String,
+    tenant: Tenant,
+    skip: i64,
+    read: Arc<AtomicU64>,
+}
+
+impl Reading {
+    fn run(
+        self,
+        intake: &Intake,
+        config: &ImportConfig,
+        chunks: &mpsc::Sender<Result<Chunk, FileFault>>,
+    ) -> Result<(), FileFault> {
+        let limits = Limits { record_bytes: config.record_bytes_max, distinct_rows: config.distinct_rows_max };
+        let what = (&self.contract, self.source.as_str(), intake.keys());
+        let mut rows = Rows::open(&self.path, &self.file_name, what, limits, self.read.clone())?;
+        let mut chunk = Chunk::default();
+        let mut number = 0;
+        loop {
+            let next = rows.next();
+            let ended = !matches!(next, Ok(Some(_)));
+            if ended || chunk.events.len() >= config.batch_rows {
+                let full = std::mem::take(&mut chunk);
+                if !full.events.is_empty() && chunks.blocking_send(Ok(full)).is_err() {
+                    return Ok(());
+                }
+            }
+            let Some((line, draft)) = next? else { return Ok(()) };
+            number += 1;
+            if number > self.skip {
+                chunk.events.push(intake.judge(&self.tenant, &self.contract.policies, draft));
+                chunk.lines.push(line);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl OperationHandler for Importer {
+    async fn run(&self, context: OperationContext, request: Any) -> Result<Any, Status> {
+        let request: ImportFileRequest = runtime::any::unpack(&request)?;
+        let contract = contract::parse(&request.contract_yaml).map_err(invalid_contract)?;
+        let (upload, path) = self.uploads.find(context.tenant(), &request.upload).await.map_err(|it| status(&it))?;
+        let tenant = self.patient_tenant(&context).await?;
+        let done = ImportRow::load(self.store.reader(), context.id()).await.map_err(|it| status(&it))?;
+        let read = Arc::new(AtomicU64::new(0));
+        let (sender, chunks) = mpsc::channel(AHEAD);
+        let reading = Reading {
+            path,
+            file_name: upload.file_name.clone(),
+            contract,
+            source: request.source,
+            tenant: tenant.clone(),
+            skip: done.rows_done,
+            read: read.clone(),
+        };
+        self.read(reading, sender);
+        let reported = Instant::now();
+        let validate_only = request.validate_only;
+        let import = Import { importer: self, context: &context, tenant, upload, read, done, reported, validate_only };
+        import.run(chunks).await
+    }
+}
+
+impl Importer {
+    /// Returns the tenant, waiting for profile while it is down.
+    async fn patient_tenant(&self, context: &OperationContext) -> Result<Tenant, Status> {
+        loop {
+            match self.intake.tenant(context.tenant()).await {
+                Ok(tenant) => return Ok(tenant),
+                Err(fault) if fault.code() == Code::Unavailable => pause(context, Duration::from_millis(500)).await?,
+                Err(fault) => return Err(status(&fault)),
+            }
+        }
+    }
+}
+
+/// Waits, unless the operation is to stop.
+async fn pause(context: &OperationContext, length: Duration) -> Result<(), Status> {
+    tokio::select! {
+        () = tokio::time::sleep(length) => Ok(()),
+        () = context.cancelled() => context.checkpoint(),
+    }
+}
+
+impl Import<'_> {
+    async fn run(mut self, mut chunks: mpsc::Receiver<Result<Chunk, FileFault>>) -> Result<Any, Status> {
+        while let Some(chunk) = chunks.recv().await {
+            self.context.checkpoint()?;
+            match chunk {
+                Ok(chunk) => self.commit(chunk).await?,
+                Err(fault) => {
+                    self.report().await?;
+                    return Err(status(&fault));
+                }
+            }
+            if self.reported.elapsed() >= REPORT_INTERVAL {
+                self.report().await?;
+            }
+        }
+        self.report().await?;
+        Ok(runtime::any::pack(&self.response()))
+    }
+
+    /// Commits a chunk, patiently: a database that is down or a log that is full makes the import wait, not fail.
+    async fn commit(&mut self, chunk: Chunk) -> Result<(), Status> {
+        let Chunk { events, lines } = chunk;
+        let (rows_before, count) = (self.done.rows_done, events.len() as i64);
+        let step = ImportStep {
+            operation: self.context.id(),
+            rows_before,
+            before: std::mem::take(&mut self.done.summary),
+            lines,
+        };
+        if self.validate_only {
+            let outcomes: Vec<_> = events.iter().map(would_be).collect();
+            self.done = ImportRow { rows_done: rows_before + count, summary: step.after(&events, &outcomes) };
+            return Ok(());
+        }
+        let intake = self.importer.intake.clone();
+        intake.count_received(&self.tenant, events.len());
+        let mut wait = Duration::from_millis(50);
+        loop {
+            match intake.commit(&self.tenant, events.clone(), Some(step.clone())).await {
+                Ok(outcomes) => {
+                    self.done = ImportRow { rows_done: rows_before + count, summary: step.after(&events, &outcomes) };
+                    runtime::crash::point("import_batch");
+                    return Ok(());
+                }
+                Err(LogError::Full { .. }) => {}
+                Err(LogError::Store(error)) if error.is_retryable() => {}
+                // The commit whose answer was lost has happened.
+                Err(LogError::Store(StoreError::Conflict(_))) => {
+                    let done = ImportRow::load(self.importer.store.reader(), self.context.id());
+                    self.done = done.await.map_err(|it| status(&it))?;
+                    if self.done.rows_done == rows_before + count {
+                        return Ok(());
+                    }
+                    return Err(Status::aborted("another server goes on with this import"));
+                }
+                Err(error) => return Err(status(&error)),
+            }
+            pause(self.context, wait).await?;
+            wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    async fn report(&mut self) -> Result<(), Status> {
+        self.reported = Instant::now();
+        let metadata = ImportFileMetadata {
+            file_name: self.upload.file_name.clone(),
+            read_bytes: self.read.load(Ordering::Relaxed) as i64,
+            size_bytes: self.upload.size_bytes as i64,
+            receipts: Some(receipts(&self.done.summary.counts)),
+        };
+        self.context.progress(runtime::any::pack(&metadata)).await
+    }
+
+    fn response(&self) -> ImportFileResponse {
+        let Summary { counts, reasons, marks, first_time, last_time, value_minor } = &self.done.summary;
+        let mut reasons: Vec<ReasonCount> = reasons
+            .iter()
+            .map(|(key, it)| ReasonCount {
+                reason: key.split('|').next().unwrap_or_default().to_owned(),
+                field: it.field.clone(),
+                rows: it.rows,
+                first_line: it.first_line as i64,
+                description: it.description.clone(),
+            })
+            .collect();
+        reasons.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.reason.cmp(&b.reason)));
+        let mut marks: Vec<MarkCount> =
+            marks.iter().map(|(mark, rows)| MarkCount { mark: mark.clone(), rows: *rows }).collect();
+        marks.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.mark.cmp(&b.mark)));
+        let text = |time: &Option<chrono::DateTime<chrono::Utc>>| {
+            time.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)).unwrap_or_default()
+        };
+        ImportFileResponse {
+            file_name: self.upload.file_name.clone(),
+            receipts: Some(receipts(counts)),
+            reasons,
+            marks,
+            first_event_time: text(first_time),
+            last_event_time: text(last_time),
+            value: Some(Money { currency_code: self.tenant.currency.clone(), minor_units: *value_minor }),
+        }
+    }
+}
+
+/// Returns what would become of a row if nothing like it had come before.
+fn would_be(judged: &Judged) -> Outcome {
+    match judged.verdict {
+        Verdict::Accept(_) => Outcome::Accepted,
+        Verdict::Quarantine { .. } => Outcome::Quarantined,
+        Verdict::Reject(_) => Outcome::Rejected,
+    }
+}
+
+/// Returns counts as a message.
+pub(crate) fn receipts(counts: &Counts) -> ReceiptCounts {
+    let Counts { received, accepted, duplicate, conflict, quarantined, rejected } = *counts;
+    ReceiptCounts { received, accepted, duplicate, conflict, quarantined, rejected }
+}

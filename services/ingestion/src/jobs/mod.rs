@@ -1,0 +1,14 @@
+//! Background work: one dispatcher and one archiver per lane, each under a fenced lease, and a caretaker.
+
+mod archiver;
+mod caretaker;
+mod dispatcher;
+mod import;
+mod worker;
+
+pub use archiver::Archiver;
+pub use caretaker::Caretaker;
+pub use dispatcher::Dispatcher;
+pub(crate) use import::receipts;
+pub use import::{IMPORT_KIND, Importer};
+pub use worker::{LaneWorker, Pace, run_lane};

@@ -1,0 +1,95 @@
+//! `ImportService`.
+
+use api::ingestion::import_service_server::ImportService;
+use api::ingestion::{ImportFileRequest, UploadFileRequest, UploadFileResponse};
+use api::longrunning::Operation;
+use runtime::context::RequestContext;
+use runtime::fault::{Invalid, OrStatus, Violations};
+use runtime::operations::{Operations, StartOperation};
+use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
+
+use crate::domain::{Violation, contract, judge};
+use crate::jobs::IMPORT_KIND;
+use crate::uploads::Uploads;
+
+/// Most bytes of a contract.
+const CONTRACT_BYTES_MAX: usize = 256 * 1024;
+/// Longest file name in bytes.
+const FILE_NAME_BYTES_MAX: usize = 255;
+
+/// Serves `ImportService`.
+pub(crate) struct ImportRpc {
+    uploads: Uploads,
+    operations: Operations,
+}
+
+impl ImportRpc {
+    /// Keeps files in `uploads` and imports them by `operations`.
+    pub(crate) fn new(uploads: Uploads, operations: Operations) -> Self {
+        Self { uploads, operations }
+    }
+}
+
+#[tonic::async_trait]
+impl ImportService for ImportRpc {
+    async fn upload_file(
+        &self,
+        request: Request<Streaming<UploadFileRequest>>,
+    ) -> Result<Response<UploadFileResponse>, Status> {
+        let tenant = RequestContext::from_request(&request)?.tenant;
+        let mut pieces = request.into_inner();
+        let first = pieces.message().await?;
+        let UploadFileRequest { file_name, data } =
+            first.ok_or_else(|| Status::from(Invalid::field("file_name", "REQUIRED", "the stream is empty")))?;
+        if file_name.is_empty() || file_name.len() > FILE_NAME_BYTES_MAX {
+            let text = format!("the first message names the file, in at most {FILE_NAME_BYTES_MAX} bytes");
+            return Err(Invalid::field("file_name", "REQUIRED", text).into());
+        }
+        let mut file = self.uploads.begin(&tenant, file_name).await.or_status()?;
+        file.write(&data).await.or_status()?;
+        while let Some(piece) = pieces.message().await? {
+            file.write(&piece.data).await.or_status()?;
+        }
+        let (upload, size) = file.finish().await.or_status()?;
+        Ok(Response::new(UploadFileResponse { upload, size_bytes: size as i64 }))
+    }
+
+    async fn import_file(&self, request: Request<ImportFileRequest>) -> Result<Response<Operation>, Status> {
+        let tenant = RequestContext::from_request(&request)?.tenant;
+        let request = request.into_inner();
+        let mut found = Violations::new();
+        found.require(!request.upload.is_empty(), "upload", "REQUIRED", "name the uploaded file");
+        let is_source = judge::is_source_name(&request.source);
+        found.require(is_source, "source", "INVALID_SOURCE", "a source is 1 to 64 bytes of a-z, 0-9, _ and -");
+        let request_id = match request.request_id.as_str() {
+            "" => None,
+            text => found.take("request_id", "MALFORMED", Uuid::parse_str(text)),
+        };
+        if request.contract_yaml.len() > CONTRACT_BYTES_MAX {
+            let text = format!("a contract has at most {CONTRACT_BYTES_MAX} bytes");
+            found.push("contract_yaml", "TOO_LARGE", text);
+        } else if let Err(mistakes) = contract::parse(&request.contract_yaml) {
+            add_mistakes(&mut found, mistakes);
+        }
+        found.finish().map_err(|invalid: Invalid| Status::from(invalid))?;
+        self.uploads.find(&tenant, &request.upload).await.or_status()?;
+        let request = runtime::any::pack(&request);
+        let operation = self.operations.start(StartOperation { tenant, kind: IMPORT_KIND, request_id, request }).await?;
+        Ok(Response::new(operation))
+    }
+}
+
+fn add_mistakes(found: &mut Violations, mistakes: Vec<Violation>) {
+    for Violation { field, reason, description } in mistakes {
+        let field = if field.is_empty() { "contract_yaml".to_owned() } else { format!("contract_yaml.{field}") };
+        found.push(field, reason, description);
+    }
+}
+
+/// Says what is wrong with a contract.
+pub(crate) fn invalid_contract(mistakes: Vec<Violation>) -> Status {
+    let mut found = Violations::new();
+    add_mistakes(&mut found, mistakes);
+    found.finish().err().map_or_else(|| Status::internal("no mistake"), Status::from)
+}

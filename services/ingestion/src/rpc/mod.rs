@@ -1,0 +1,8 @@
+//! The gRPC services: what comes in as protobuf goes to the domain, and back.
+
+mod events;
+mod imports;
+
+pub(crate) use events::EventRpc;
+pub(crate) use imports::ImportRpc;
+pub(crate) use imports::invalid_contract;

@@ -1,0 +1,326 @@
+//! Commits events: keys, events, quarantine, counts and the progress of imports in one transaction.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DbBackend};
+use serde_json::json;
+use store::bulk::{self, Kind, Rows};
+use store::{StoreError, WriteTx, group, sql};
+use uuid::Uuid;
+
+use super::log::{LogError, Outcome, micros, place};
+use crate::domain::counts::{Counts, Summary};
+use crate::domain::judge::{Judged, Standard, Verdict};
+use crate::domain::keys::Hash;
+
+/// Judged events of one tenant, to be committed together.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// Tenant.
+    pub tenant: String,
+    /// Events.
+    pub events: Vec<Judged>,
+    /// The step of an import that they are.
+    pub import: Option<ImportStep>,
+}
+
+/// A step of an import: rows that are counted once, because they count only where the step before them ended.
+#[derive(Clone, Debug)]
+pub struct ImportStep {
+    /// Operation.
+    pub operation: Uuid,
+    /// Rows before this step.
+    pub rows_before: i64,
+    /// What the rows before came to.
+    pub before: Summary,
+    /// Lines of the events.
+    pub lines: Vec<u64>,
+}
+
+impl ImportStep {
+    /// Returns what the rows up to the end of this step came to.
+    pub fn after(&self, events: &[Judged], outcomes: &[Outcome]) -> Summary {
+        let mut summary = self.before.clone();
+        for ((judged, outcome), line) in events.iter().zip(outcomes).zip(&self.lines) {
+            summary.add_row(judged, *line);
+            count(&mut summary.counts, *outcome);
+            if *outcome == Outcome::Accepted {
+                summary.add_accepted(judged);
+            }
+        }
+        summary.counts.received += events.len() as i64;
+        summary
+    }
+}
+
+/// Adds an outcome to the counts; what was received is counted apart.
+fn count(counts: &mut Counts, outcome: Outcome) {
+    match outcome {
+        Outcome::Accepted => counts.accepted += 1,
+        Outcome::Duplicate => counts.duplicate += 1,
+        Outcome::Conflict => counts.conflict += 1,
+        Outcome::Quarantined => counts.quarantined += 1,
+        Outcome::Rejected => counts.rejected += 1,
+    }
+}
+
+/// Writes groups of appends.
+pub(super) struct Appender {
+    pub(super) lanes: u64,
+    pub(super) bytes_max: i64,
+}
+
+/// End of a lane while events are added to it.
+struct Head {
+    lane: i32,
+    position: i64,
+    bytes: i64,
+    moved: bool,
+}
+
+#[async_trait]
+impl group::Batch for Appender {
+    type Item = Append;
+    type Answer = Result<Vec<Outcome>, LogError>;
+
+    async fn write(&self, tx: &WriteTx, items: &[Append]) -> Result<Vec<Self::Answer>, StoreError> {
+        let (mut heads, held, now) = take_heads(tx).await?;
+        if held > self.bytes_max {
+            let full = LogError::Full { held, most: self.bytes_max };
+            return Ok(items.iter().map(|_| Err(full.clone())).collect());
+        }
+        let keys = take_keys(tx, items, now).await?;
+        let outcomes = settle(items, keys, now);
+        self.write_events(tx, items, &outcomes, &mut heads, now).await?;
+        write_quarantine(tx, items, &outcomes, now).await?;
+        write_counts(tx, items, &outcomes).await?;
+        write_heads(tx, &heads, now).await?;
+        for (item, outcomes) in items.iter().zip(&outcomes) {
+            if let Some(step) = &item.import {
+                super::imports::advance(tx, &item.tenant, step, &item.events, outcomes).await?;
+            }
+        }
+        Ok(outcomes.into_iter().map(Ok).collect())
+    }
+
+    fn weight(&self, item: &Append) -> usize {
+        item.events.len().max(1)
+    }
+}
+
+impl Appender {
+    async fn write_events(
+        &self,
+        tx: &WriteTx,
+        items: &[Append],
+        outcomes: &[Vec<Outcome>],
+        heads: &mut [Head],
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let mut rows = Rows::new([("place", Kind::BigInt), ("tenant", Kind::Text), ("payload", Kind::Bytes)]);
+        for (item, judged, _) in each(items, outcomes).filter(|(_, _, outcome)| *outcome == Outcome::Accepted) {
+            let Verdict::Accept(standard) = &judged.verdict else { continue };
+            let head = &mut heads[self.lane_of(standard)];
+            head.position += 1;
+            head.bytes += standard.payload.len() as i64;
+            head.moved = true;
+            let place = place(head.lane, head.position);
+            rows.push([place.into(), item.tenant.as_str().into(), standard.payload.clone().into()]);
+        }
+        let insert = "INSERT INTO events (place, tenant, accepted_us, payload) \
+            SELECT rows.place, rows.tenant, $1, rows.payload FROM {rows}";
+        bulk::execute(tx, insert, [now.into()], rows).await?;
+        Ok(())
+    }
+
+    /// Returns the lane of an event: all events of a fragment share one.
+    fn lane_of(&self, standard: &Standard) -> usize {
+        let mut first = [0; 8];
+        first.copy_from_slice(&standard.fragment[..8]);
+        (u64::from_le_bytes(first) % self.lanes) as usize
+    }
+}
+
+/// Returns every event with its append and outcome.
+fn each<'a>(
+    items: &'a [Append],
+    outcomes: &'a [Vec<Outcome>],
+) -> impl Iterator<Item = (&'a Append, &'a Judged, Outcome)> {
+    items.iter().zip(outcomes).flat_map(|(item, outcomes)| {
+        item.events.iter().zip(outcomes).map(move |(judged, outcome)| (item, judged, *outcome))
+    })
+}
+
+/// Locks the lanes' ends, so that appends take turns, and returns them with the bytes held and the time of this
+/// transaction, which is later than that of every one before.
+async fn take_heads(tx: &WriteTx) -> Result<(Vec<Head>, i64, i64), StoreError> {
+    let lock = match tx.get_database_backend() {
+        DbBackend::Postgres => " FOR UPDATE",
+        _ => "",
+    };
+    let select = format!("SELECT lane, position, time_us, bytes FROM lane_heads ORDER BY lane{lock}");
+    let mut heads = Vec::new();
+    let mut now = micros(runtime::clock::now());
+    let mut held = 0;
+    for row in sql::query_all(tx, &select, []).await? {
+        let bytes: i64 = sql::get(&row, "bytes")?;
+        held += bytes;
+        now = now.max(sql::get::<i64>(&row, "time_us")? + 1);
+        heads.push(Head { lane: sql::get(&row, "lane")?, position: sql::get(&row, "position")?, bytes, moved: false });
+    }
+    let dropped = "SELECT CAST(COALESCE(SUM(dropped_bytes), 0) AS BIGINT) AS dropped FROM lane_cursors";
+    if let Some(row) = sql::query_one(tx, dropped, []).await? {
+        held -= sql::get::<i64>(&row, "dropped")?;
+    }
+    Ok((heads, held, now))
+}
+
+/// Content and commit of a key.
+type Keys = HashMap<Hash, (Hash, i64)>;
+
+/// Writes the keys of what may be accepted, and returns those keys that were there before, by their contents.
+async fn take_keys(tx: &WriteTx, items: &[Append], now: i64) -> Result<Keys, StoreError> {
+    let mut wanted: BTreeMap<Hash, (&str, Hash)> = BTreeMap::new();
+    let mut asked: Vec<Hash> = Vec::new();
+    for item in items {
+        for judged in &item.events {
+            match judged.verdict {
+                Verdict::Accept(_) => {
+                    wanted.entry(judged.event_id).or_insert((&item.tenant, judged.content));
+                }
+                Verdict::Quarantine { .. } => asked.push(judged.event_id),
+                Verdict::Reject(_) => {}
+            }
+        }
+    }
+    let mut rows = Rows::new([("event_id", Kind::Bytes), ("tenant", Kind::Text), ("content", Kind::Bytes)]);
+    // In the order of the key, so that neighbours of the index are written together.
+    for (event_id, (tenant, content)) in &wanted {
+        rows.push([event_id.to_vec().into(), (*tenant).into(), content.to_vec().into()]);
+    }
+    let insert = "INSERT INTO message_keys (event_id, tenant, content, accepted_us) \
+        SELECT rows.event_id, rows.tenant, rows.content, $1 FROM {rows} WHERE TRUE ON CONFLICT (event_id) DO NOTHING";
+    let fresh = bulk::execute(tx, insert, [now.into()], rows).await?;
+    if fresh < wanted.len() as u64 {
+        asked.extend(wanted.keys());
+    }
+    let mut rows = Rows::new([("event_id", Kind::Bytes)]);
+    asked.iter().for_each(|event_id| rows.push([event_id.to_vec().into()]));
+    let select = "SELECT message_keys.event_id, message_keys.content, message_keys.accepted_us FROM message_keys \
+        JOIN {rows} ON message_keys.event_id = rows.event_id";
+    let mut known = Keys::new();
+    for row in bulk::query(tx, select, [], rows).await? {
+        let key = (hash(sql::get(&row, "content")?)?, sql::get(&row, "accepted_us")?);
+        known.insert(hash(sql::get(&row, "event_id")?)?, key);
+    }
+    Ok(known)
+}
+
+fn hash(bytes: Vec<u8>) -> Result<Hash, StoreError> {
+    Hash::try_from(bytes).map_err(|_| StoreError::Corrupt("a hash does not have 16 bytes".into()))
+}
+
+/// Says what becomes of each event. `keys` are those that exist; a key of this very transaction counts from the second
+/// event that bears it.
+fn settle(items: &[Append], keys: Keys, now: i64) -> Vec<Vec<Outcome>> {
+    let mut known: HashMap<Hash, Hash> = keys
+        .into_iter()
+        .filter(|(_, (_, accepted))| *accepted != now)
+        .map(|(event_id, (content, _))| (event_id, content))
+        .collect();
+    let mut one = |judged: &Judged| match (&judged.verdict, known.get(&judged.event_id)) {
+        (Verdict::Reject(_), _) => Outcome::Rejected,
+        (_, Some(content)) if *content == judged.content => Outcome::Duplicate,
+        (_, Some(_)) => Outcome::Conflict,
+        (Verdict::Quarantine { .. }, None) => Outcome::Quarantined,
+        (Verdict::Accept(_), None) => {
+            known.insert(judged.event_id, judged.content);
+            Outcome::Accepted
+        }
+    };
+    items.iter().map(|item| item.events.iter().map(&mut one).collect()).collect()
+}
+
+async fn write_quarantine(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcome>], now: i64) -> Result<(), StoreError> {
+    // The last of several events with one key stays, and tells how many there were.
+    let mut kept: BTreeMap<Hash, (&Append, &Judged, i64)> = BTreeMap::new();
+    for (item, judged, outcome) in each(items, outcomes) {
+        if outcome == Outcome::Quarantined {
+            let times = kept.get(&judged.event_id).map_or(0, |(_, _, times)| *times);
+            kept.insert(judged.event_id, (item, judged, times + 1));
+        }
+    }
+    let mut rows = Rows::new([
+        ("event_id", Kind::Bytes),
+        ("tenant", Kind::Text),
+        ("source", Kind::Text),
+        ("message_id", Kind::Text),
+        ("content", Kind::Bytes),
+        ("violations", Kind::Text),
+        ("marks", Kind::Text),
+        ("event", Kind::Bytes),
+        ("times", Kind::BigInt),
+    ]);
+    for (event_id, (item, judged, times)) in kept {
+        let Verdict::Quarantine { kept, violations } = &judged.verdict else { continue };
+        let told: Vec<_> = violations
+            .iter()
+            .map(|it| json!({"field": it.field, "reason": it.reason, "description": it.description}))
+            .collect();
+        rows.push([
+            event_id.to_vec().into(),
+            item.tenant.as_str().into(),
+            judged.source.as_str().into(),
+            judged.message_id.as_str().into(),
+            judged.content.to_vec().into(),
+            json!(told).to_string().into(),
+            judged.marks.join(",").into(),
+            kept.clone().into(),
+            times.into(),
+        ]);
+    }
+    let insert = "INSERT INTO quarantine (event_id, tenant, source, message_id, content, violations, marks, event, \
+        first_us, last_us, times) SELECT rows.event_id, rows.tenant, rows.source, rows.message_id, rows.content, \
+        rows.violations, rows.marks, rows.event, $1, $1, rows.times FROM {rows} WHERE TRUE \
+        ON CONFLICT (event_id) DO UPDATE SET content = excluded.content, violations = excluded.violations, \
+        marks = excluded.marks, event = excluded.event, last_us = excluded.last_us, \
+        times = quarantine.times + excluded.times";
+    bulk::execute(tx, insert, [now.into()], rows).await?;
+    Ok(())
+}
+
+async fn write_counts(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcome>]) -> Result<(), StoreError> {
+    let mut all: BTreeMap<(&str, &str), Counts> = BTreeMap::new();
+    for item in items {
+        for judged in &item.events {
+            all.entry((&item.tenant, &judged.source)).or_default().received += 1;
+        }
+    }
+    for (item, judged, outcome) in each(items, outcomes) {
+        count(all.entry((&item.tenant, &judged.source)).or_default(), outcome);
+    }
+    let upsert = "INSERT INTO receipt_counts (tenant, source, received, accepted, duplicate, conflict, quarantined, \
+        rejected) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, source) DO UPDATE SET \
+        received = receipt_counts.received + excluded.received, \
+        accepted = receipt_counts.accepted + excluded.accepted, \
+        duplicate = receipt_counts.duplicate + excluded.duplicate, \
+        conflict = receipt_counts.conflict + excluded.conflict, \
+        quarantined = receipt_counts.quarantined + excluded.quarantined, \
+        rejected = receipt_counts.rejected + excluded.rejected";
+    for ((tenant, source), counts) in all {
+        let Counts { received, accepted, duplicate, conflict, quarantined, rejected } = counts;
+        let numbers = [received, accepted, duplicate, conflict, quarantined, rejected];
+        let values = [tenant.into(), source.into()].into_iter().chain(numbers.map(Into::into));
+        sql::execute(tx, upsert, values).await?;
+    }
+    Ok(())
+}
+
+async fn write_heads(tx: &WriteTx, heads: &[Head], now: i64) -> Result<(), StoreError> {
+    let update = "UPDATE lane_heads SET position = $2, bytes = $3, time_us = $4 WHERE lane = $1";
+    for head in heads.iter().filter(|head| head.moved) {
+        sql::execute(tx, update, [head.lane.into(), head.position.into(), head.bytes.into(), now.into()]).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! The tables, one migration per change.
+
+use async_trait::async_trait;
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod m0001_log;
+
+/// Brings the tables up to date.
+pub struct Migrator;
+
+#[async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let mut all = store::common_migrations();
+        all.push(Box::new(m0001_log::Migration));
+        all
+    }
+}

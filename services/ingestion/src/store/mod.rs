@@ -1,0 +1,21 @@
+//! The event log and all that ingestion keeps beside it.
+//!
+//! Start at [`EventLog`], what a log promises; [`DatabaseLog`] keeps it in SQLite or PostgreSQL. Events of a lane have
+//! positions without gaps, given in the order of their commits: appends take turns at the lanes' heads. So a range of
+//! positions is a list that cannot change, and a claim needs no more than its ends.
+
+mod append;
+mod archive;
+mod claim;
+mod imports;
+mod log;
+mod migrations;
+mod status;
+mod trim;
+
+pub use append::{Append, ImportStep};
+pub use log::{
+    AppliedBatch, ArchivePlan, Batch, DatabaseLog, EventLog, Lane, LoggedEvent, LogError, LogLimits, Outcome, Status,
+};
+pub use imports::ImportRow;
+pub use migrations::Migrator;

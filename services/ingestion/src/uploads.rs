@@ -1,0 +1,133 @@
+//! Uploaded files: each one file in a folder, with its name and owner beside it.
+
+use std::path::{Path, PathBuf};
+
+use runtime::context::TenantId;
+use runtime::fault::Fault;
+use serde::{Deserialize, Serialize};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
+use tonic::Code;
+use uuid::Uuid;
+
+/// Prefix of the names of uploads.
+const PREFIX: &str = "uploads/";
+
+/// Keeps uploaded files.
+#[derive(Clone, Debug)]
+pub struct Uploads {
+    folder: PathBuf,
+    bytes_max: u64,
+}
+
+/// What is known of an uploaded file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// Name of the file, as its owner knows it.
+    pub file_name: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// Bytes.
+    pub size_bytes: u64,
+}
+
+/// Why a file is not taken or not found.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// More bytes than are taken.
+    #[error("a file may have {0} bytes")]
+    TooLarge(u64),
+    /// There is no such upload of this tenant.
+    #[error("there is no upload `{0}`")]
+    NotFound(String),
+    /// The folder cannot be used.
+    #[error("the folder of uploads cannot be used: {0}")]
+    Folder(#[from] std::io::Error),
+}
+
+impl Fault for UploadError {
+    fn code(&self) -> Code {
+        match self {
+            Self::TooLarge(_) => Code::ResourceExhausted,
+            Self::NotFound(_) => Code::NotFound,
+            Self::Folder(_) => Code::Unavailable,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_) => "UPLOAD_TOO_LARGE",
+            Self::NotFound(_) => "UPLOAD_NOT_FOUND",
+            Self::Folder(_) => "UPLOADS_UNAVAILABLE",
+        }
+    }
+}
+
+/// A file while it is received. Dropped before [`Incoming::finish`], it leaves nothing.
+pub struct Incoming {
+    uploads: Uploads,
+    id: Uuid,
+    file: File,
+    part: tempfile::TempPath,
+    upload: Upload,
+}
+
+impl Uploads {
+    /// Keeps files of at most `bytes_max` bytes in a folder, which is created if absent.
+    pub fn open(folder: &Path, bytes_max: u64) -> Result<Self, UploadError> {
+        std::fs::create_dir_all(folder)?;
+        Ok(Self { folder: folder.to_owned(), bytes_max })
+    }
+
+    /// Begins to receive a file.
+    pub async fn begin(&self, tenant: &TenantId, file_name: String) -> Result<Incoming, UploadError> {
+        let part = tempfile::Builder::new().prefix("part-").tempfile_in(&self.folder)?;
+        let (file, part) = part.into_parts();
+        let upload = Upload { file_name, tenant: tenant.to_string(), size_bytes: 0 };
+        Ok(Incoming { uploads: self.clone(), id: Uuid::new_v4(), file: File::from_std(file), part, upload })
+    }
+
+    /// Returns an upload of a tenant with the path of its bytes.
+    pub async fn find(&self, tenant: &TenantId, name: &str) -> Result<(Upload, PathBuf), UploadError> {
+        let missing = || UploadError::NotFound(name.to_owned());
+        let id = name.strip_prefix(PREFIX).and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(missing)?;
+        let text = match tokio::fs::read(self.facts(id)).await {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing()),
+            text => text?,
+        };
+        let upload: Upload = serde_json::from_slice(&text).map_err(|_| missing())?;
+        if upload.tenant != tenant.as_str() {
+            return Err(missing());
+        }
+        Ok((upload, self.folder.join(id.to_string())))
+    }
+
+    fn facts(&self, id: Uuid) -> PathBuf {
+        self.folder.join(format!("{id}.json"))
+    }
+}
+
+impl Incoming {
+    /// Adds bytes.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
+        self.upload.size_bytes += bytes.len() as u64;
+        if self.upload.size_bytes > self.uploads.bytes_max {
+            return Err(UploadError::TooLarge(self.uploads.bytes_max));
+        }
+        Ok(self.file.write_all(bytes).await?)
+    }
+
+    /// Keeps the file, on the disk, and returns its name and size.
+    pub async fn finish(mut self) -> Result<(String, u64), UploadError> {
+        self.file.flush().await?;
+        self.file.sync_all().await?;
+        // The facts come last: an upload without them does not exist.
+        let facts = serde_json::to_vec(&self.upload).map_err(std::io::Error::other)?;
+        let path = self.uploads.folder.join(self.id.to_string());
+        self.part.persist(&path).map_err(|error| error.error)?;
+        let mut file = File::create(self.uploads.facts(self.id)).await?;
+        file.write_all(&facts).await?;
+        file.sync_all().await?;
+        Ok((format!("{PREFIX}{}", self.id), self.upload.size_bytes))
+    }
+}

@@ -1,0 +1,15 @@
+//! The service over real gRPC, on SQLite and on PostgreSQL (`CLIENTELE_TEST_POSTGRES`), beside a peer that stands in for
+//! profile and records what it is given.
+
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+#[path = "ingestion/events.rs"]
+mod events;
+#[path = "ingestion/files.rs"]
+mod files;
+#[path = "ingestion/harness.rs"]
+mod harness;
+#[path = "ingestion/peer.rs"]
+mod peer;
+#[path = "ingestion/public_data.rs"]
+mod public_data;
