@@ -1,0 +1,13 @@
+//! One suite, run on SQLite and on PostgreSQL (`CLIENTELE_TEST_POSTGRES`).
+
+mod store {
+    pub(crate) mod harness;
+
+    mod bulk;
+    mod faults;
+    mod group;
+    mod leases;
+    mod operations;
+    mod requests;
+    mod transactions;
+}
