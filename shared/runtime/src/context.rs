@@ -104,9 +104,12 @@ impl RequestContext {
             Some(value) => parse_tenant(value)?,
             None if is_local(request) => TenantId::default(),
             None => {
-                return Err(
-                    Invalid::field(TENANT_KEY, "REQUIRED", "metadata must name the tenant").into(),
-                );
+                return Err(Invalid::field(
+                    TENANT_KEY,
+                    "REQUIRED",
+                    "metadata must name the tenant",
+                )
+                .into());
             }
         };
         Ok(Self {
