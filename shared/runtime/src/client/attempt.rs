@@ -8,7 +8,7 @@ use std::error::Error;
 use std::time::Duration;
 use tokio::time::timeout_at;
 use tonic::body::Body;
-use tonic::{Code, ConnectError, Status, transport};
+use tonic::{Code, ConnectError, Status, TimeoutExpired, transport};
 use tower::ServiceExt;
 
 /// How an attempt ended.
@@ -69,7 +69,11 @@ impl Failure {
     }
 
     fn of(error: transport::Error) -> Self {
-        let not_sent = is_refused(&error);
+        // The transport reads the deadline's header too, and may be first to notice.
+        if causes(&error).any(|it| it.is::<TimeoutExpired>()) {
+            return Self::Late;
+        }
+        let not_sent = causes(&error).any(is_not_sent);
         let status = connection_lost(Status::from_error(Box::new(error)));
         match not_sent {
             true => Self::NotSent(status),
@@ -147,14 +151,15 @@ fn verdict_of(headers: &HeaderMap) -> Verdict {
     }
 }
 
-/// Tells whether the connection failed before the request was sent.
-fn is_refused(error: &transport::Error) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<ConnectError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+/// Tells whether the request never left: no connection was made, or it closed before the request's turn came.
+fn is_not_sent(error: &(dyn Error + 'static)) -> bool {
+    let closed = error
+        .downcast_ref::<hyper::Error>()
+        .is_some_and(hyper::Error::is_canceled);
+    closed || error.is::<ConnectError>()
+}
+
+/// Returns an error and what caused it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |it| (*it).source())
 }

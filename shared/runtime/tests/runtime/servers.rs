@@ -1,4 +1,6 @@
 use super::fixture::{PATIENCE, Scripted, ask, config, named, serve};
+use api::profile::WatchProfileChangesRequest;
+use api::profile::feature_service_client::FeatureServiceClient;
 use api::profile::tenant_service_client::TenantServiceClient;
 use runtime::fault::{self, Violations};
 use runtime::server::ServerConfig;
@@ -94,14 +96,18 @@ async fn cuts_a_call_at_its_callers_deadline_and_at_its_own_limit() {
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert_eq!(fault::reason(&status).as_deref(), Some("DEADLINE_EXCEEDED"));
 
-    let mut request = Request::new(ask("a"));
+    // The plain client keeps its deadline until the answer begins; then only the server does.
+    let mut request = Request::new(WatchProfileChangesRequest::default());
     request
         .metadata_mut()
-        .insert("grpc-timeout", "50m".parse().unwrap());
-    let status = TenantServiceClient::new(patient.bare())
-        .get_tenant(request)
+        .insert("grpc-timeout", "500m".parse().unwrap());
+    let mut changes = FeatureServiceClient::new(patient.bare())
+        .watch_profile_changes(request)
         .await
-        .unwrap_err();
+        .unwrap()
+        .into_inner();
+    assert!(changes.message().await.unwrap().is_some());
+    let status = changes.message().await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
 }
 
