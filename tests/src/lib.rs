@@ -1,1 +1,29 @@
-//! Being built.
+//! What end-to-end tests start and stop: PostgreSQL, Redis, the suite's own processes, and a proxy that breaks
+//! connections on purpose. Everything listens on free loopback ports, lives in temporary folders and ends with its value.
+
+pub mod ports;
+pub mod process;
+pub mod proxy;
+pub mod servers;
+
+use std::path::PathBuf;
+
+/// Returns the root of the workspace.
+pub fn workspace_root() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    folder.parent().map(PathBuf::from).unwrap_or(folder)
+}
+
+/// Returns the folder of public data sets: `CLIENTELE_DATA`, or `../shared/data` beside the workspace; `None` when it is
+/// absent, after printing the line that the summary looks for.
+pub fn data_folder(suite: &str) -> Option<PathBuf> {
+    let folder = match std::env::var_os("CLIENTELE_DATA") {
+        Some(folder) => PathBuf::from(folder),
+        None => workspace_root().join("../shared/data"),
+    };
+    if folder.join("INDEX.md").exists() {
+        return Some(folder);
+    }
+    println!("{suite}: NOT RUN: no data");
+    None
+}
