@@ -25,6 +25,9 @@ const NOT_SETTINGS: &[&str] = &[
     "CLIENTELE_TENANT",
 ];
 
+/// Start of further such variables.
+const NOT_SETTINGS_PREFIX: &str = "CLIENTELE_TEST_";
+
 /// Why settings cannot be used; each is one sentence that names the place at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -117,7 +120,7 @@ impl Layer {
     }
 
     fn variable((name, value): (String, String)) -> Option<Self> {
-        if NOT_SETTINGS.contains(&name.as_str()) {
+        if NOT_SETTINGS.contains(&name.as_str()) || name.starts_with(NOT_SETTINGS_PREFIX) {
             return None;
         }
         let key = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");

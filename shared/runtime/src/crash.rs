@@ -67,9 +67,8 @@ impl Points {
     }
 }
 
-/// Ends the process without destructors: an exit handler that flushes would make the test kinder than a real crash.
+/// Ends the process without destructors, at once: what is not durable yet must be lost.
 fn stop() -> ! {
-    // Aborting is immediate, but leaves a core dump where those are on; the exit code is what a test waits for.
     std::process::exit(EXIT_CODE)
 }
 

@@ -4,6 +4,8 @@
 //! (whose request it is), [`fault`] (errors as google.rpc details), [`client`] (deadlines, retries, new replicas),
 //! [`operations`] (long-running work), [`telemetry`] and [`operations_port`] (logs, traces, metrics, probes).
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod any;
 pub mod client;
 pub mod clock;

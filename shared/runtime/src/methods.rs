@@ -27,13 +27,8 @@ impl Method {
 
     /// Tells whether the stream has no end of its own, so that a draining server must end it.
     pub(crate) fn is_endless(self) -> bool {
-        self.server_streaming && self.is_probe()
-            || self.server_streaming
-                && self
-                    .name
-                    .rsplit('/')
-                    .next()
-                    .is_some_and(|it| it.starts_with("Watch"))
+        let method = self.name.rsplit('/').next().unwrap_or_default();
+        self.server_streaming && (self.is_probe() || method.starts_with("Watch"))
     }
 
     /// Tells whether the call asks about the server itself and must be answered under any load.
@@ -91,12 +86,15 @@ pub(crate) fn find(path: &str) -> Option<Method> {
     METHODS.get(path.strip_prefix('/')?).copied()
 }
 
-/// Returns the full names of all services that the contracts have.
-pub(crate) fn services() -> BTreeSet<&'static str> {
+/// Returns the full names of the services that a server of this name serves: those of the package
+/// `clientele.<area>.v1` whose area the name begins with.
+pub(crate) fn services_of(server: &str) -> BTreeSet<&'static str> {
+    let area = server.split('-').next().unwrap_or_default();
+    let package = format!("clientele.{area}.v1.");
     METHODS
         .keys()
         .filter_map(|it| it.split('/').next())
-        .filter(|it| !it.starts_with("grpc."))
+        .filter(|it| it.starts_with(&package))
         .collect()
 }
 
@@ -114,6 +112,14 @@ mod tests {
         assert!(watch.may_last() && watch.is_endless());
         assert!(wait.may_last() && !wait.is_endless());
         assert!(find("/clientele.profile.v1.TenantService/Guess").is_none());
-        assert!(services().contains("clientele.profile.v1.TenantService"));
+    }
+
+    #[test]
+    fn knows_whose_services_are_whose() {
+        assert!(services_of("profile").contains("clientele.profile.v1.TenantService"));
+        assert!(
+            services_of("campaign-recommendation").contains("clientele.campaign.v1.BudgetService")
+        );
+        assert!(services_of("other").is_empty());
     }
 }

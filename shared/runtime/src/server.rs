@@ -33,6 +33,13 @@ use tonic_health::server::{HealthReporter, health_reporter};
 /// Health name that keeps saying SERVING while the server drains: restarting a draining process helps nobody.
 pub const LIVENESS: &str = "liveness";
 
+/// Services that every server has.
+const COMMON_SERVICES: [&str; 3] = [
+    "google.longrunning.Operations",
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+];
+
 /// A gRPC server to be.
 pub struct Server {
     name: String,
@@ -82,7 +89,7 @@ impl Server {
         refuse_open_door(address, &config)?;
         let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
 
-        let (reporter, routes) = standard_services(routes)?;
+        let (reporter, routes) = standard_services(&name, routes)?;
         let health = Health::start(&name, reporter, readiness).await;
         let draining = Draining::default();
         let stack = Stack::new(&name, &config, routes, draining.clone());
@@ -114,7 +121,7 @@ struct Health {
 impl Health {
     async fn start(name: &str, reporter: HealthReporter, readiness: Option<Readiness>) -> Self {
         let mut names = vec![String::new(), name.to_owned()];
-        names.extend(methods::services().into_iter().map(str::to_owned));
+        names.extend(methods::services_of(name).into_iter().map(str::to_owned));
         let health = Self {
             reporter,
             names,
@@ -143,11 +150,19 @@ impl Health {
 }
 
 /// Joins the services with health and reflection.
-fn standard_services(routes: Vec<Routes>) -> anyhow::Result<(HealthReporter, Routes)> {
+fn standard_services(name: &str, routes: Vec<Routes>) -> anyhow::Result<(HealthReporter, Routes)> {
     let (reporter, health) = health_reporter();
-    let reflection = tonic_reflection::server::Builder::configure()
+    let mut reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(api::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    // The descriptors tell of all services, this server has its own.
+    for service in methods::services_of(name)
+        .into_iter()
+        .chain(COMMON_SERVICES)
+    {
+        reflection = reflection.with_service_name(service);
+    }
+    let reflection = reflection
         .build_v1()
         .context("build the reflection service")?;
     let mut router = Routes::new(health)

@@ -72,10 +72,14 @@ async fn describes_its_contracts() {
     let MessageResponse::ListServicesResponse(list) = answer else {
         panic!("{answer:?}")
     };
+    let names: Vec<_> = list.service.iter().map(|it| it.name.as_str()).collect();
     assert!(
-        list.service
-            .iter()
-            .any(|it| it.name == "clientele.profile.v1.TenantService")
+        names.contains(&"clientele.profile.v1.TenantService"),
+        "{names:?}"
+    );
+    assert!(
+        !names.contains(&"clientele.scoring.v1.ScoringService"),
+        "{names:?}"
     );
 }
 
