@@ -173,6 +173,11 @@ impl CustomerValueModel {
         }
     }
 
+    /// Returns the draws of the parameters.
+    pub fn draws(&self) -> &[Draw] {
+        &self.draws
+    }
+
     /// Returns the expected value of a customer's next purchase, in minor units.
     pub fn expected_value_minor(&self, purchases: &Purchases) -> f64 {
         let mean = purchases.mean_value_minor / self.minor_per_major;

@@ -60,6 +60,7 @@ impl Population {
     }
 
     /// Returns the rank of a customer's value in the population, from 0 (lowest) to 100; the middle of equal ones.
+    /// `actual` is the value at the horizon asked for.
     ///
     /// Values with a horizon are ranked at the nearest one of [`RANKED_HORIZONS`], by their ratio: ranks hardly move with
     /// the horizon. `None` without quantiles of the value.
@@ -67,6 +68,7 @@ impl Population {
         &self,
         model: &CustomerValueModel,
         value: Value,
+        actual: f64,
         purchases: &Purchases,
         horizon_days: i32,
     ) -> Option<f64> {
@@ -75,7 +77,11 @@ impl Population {
         };
         let tables = self.quantiles.iter().filter(|table| table.value == value && !table.per_mille.is_empty());
         let table = tables.min_by(|one, other| distance(one).total_cmp(&distance(other)))?;
-        let at = model.value(value, purchases, f64::from(table.horizon_days) / DAYS_PER_WEEK);
+        let at = match table.horizon_days {
+            0 => actual,
+            ranked if ranked == horizon_days => actual,
+            ranked => model.value(value, purchases, f64::from(ranked) / DAYS_PER_WEEK),
+        };
         // Equal values come out of equal arithmetic, yet a table from another machine may differ in its last bits.
         let margin = 1e-12 * at.abs();
         let below = table.per_mille.partition_point(|held| *held < at - margin);
