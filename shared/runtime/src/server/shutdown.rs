@@ -17,10 +17,6 @@ pub struct ShutdownTrigger {
 
 impl Shutdown {
     /// Returns a shutdown and what triggers it.
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "the two are made together, as channels are"
-    )]
     pub fn new() -> (ShutdownTrigger, Self) {
         let token = CancellationToken::new();
         (

@@ -263,7 +263,7 @@ async fn gives_malformed_messages_the_promised_code() {
     let codec =
         tonic_prost::ProstCodec::<api::common::FragmentRef, api::profile::Tenant>::default();
     let broken = api::common::FragmentRef {
-        fragment_id: vec![0xff, 0xfe].into(),
+        fragment_id: vec![0xff, 0xfe],
         ..Default::default()
     };
 
