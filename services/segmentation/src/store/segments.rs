@@ -112,7 +112,9 @@ impl SegmentStore {
         let Some(row) = sql::query_one(self.store.reader(), MEMBERS, values).await? else {
             return Ok(None);
         };
-        let ids: Vec<u8> = sql::get(&row, "ids")?;
+        // SQLite answers NULL beyond the end.
+        let ids: Option<Vec<u8>> = sql::get(&row, "ids")?;
+        let ids = ids.unwrap_or_default();
         let ids = ids.chunks_exact(ID_BYTES).filter_map(|id| Uuid::from_slice(id).ok());
         let ordinals = bitmap(&row)?;
         let first = ordinals.select(start as u32);
