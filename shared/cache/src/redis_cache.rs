@@ -71,6 +71,9 @@ impl RedisCache {
 
     /// Sends all commands in one round trip and returns their answers.
     async fn send(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, CacheError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
         let now = self.opened.elapsed();
         if now < Duration::from_millis(self.gone_until.load(Ordering::Relaxed)) {
             return Err(CacheError::Unavailable(
@@ -318,7 +321,10 @@ impl FeatureCache for RedisCache {
         let mut commands = Vec::new();
         for part in 0..PARTS {
             let mut command = call(&self.scripts.orphans, 1);
-            command.arg(self.index(part)).arg(millis(age)).arg(limit);
+            command
+                .arg(self.index(part))
+                .arg(age.as_millis() as u64)
+                .arg(limit);
             commands.push(command);
         }
         let mut found = Vec::new();
