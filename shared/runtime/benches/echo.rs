@@ -9,11 +9,11 @@ use runtime::client::{ClientConfig, connect};
 use runtime::server::{Server, ServerConfig, Shutdown};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 use tonic::codegen::{Bytes, StdError};
 use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, transport};
 
 /// Calls at once.
@@ -75,7 +75,9 @@ async fn listen() -> (TcpListener, String) {
 async fn serve_plain() -> String {
     let (listener, target) = listen().await;
     let server = transport::Server::builder().add_service(TenantServiceServer::new(Echo));
-    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    // Without delay, as our server has it: else the comparison measures the kernel's patience.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    tokio::spawn(server.serve_with_incoming(incoming));
     target
 }
 

@@ -30,7 +30,7 @@ async fn says_so_then_serves_on_then_finishes_what_is_in_flight() {
             Ok(named("done"))
         }
     });
-    let drain_delay = Duration::from_secs(2);
+    let drain_delay = Duration::from_secs(5);
     let server = serve(
         "profile",
         ServerConfig {

@@ -22,7 +22,7 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(4);
 
 /// Counts up to the amount asked for, one step per permit, and stores each step as progress.
 #[derive(Clone)]
