@@ -30,7 +30,9 @@ const MAPPING_KEYS: &[&str] = &[
 
 /// Reads a contract from YAML. Fails with every mistake, each with its path in the document.
 pub fn parse(yaml: &str) -> Result<Contract, Vec<Violation>> {
-    let document: Value = serde_saphyr::from_str(yaml).map_err(|error| {
+    // A column may be named `y` or `no`.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let document: Value = serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
         let text = error.to_string();
         vec![Violation::new("", "INVALID_YAML", text.lines().next().unwrap_or("not YAML").to_owned())]
     })?;
@@ -272,5 +274,56 @@ impl Reader<'_> {
         };
         let entries = mapping.get("properties").map(|node| node.entries()).unwrap_or_default();
         entries.into_iter().filter_map(source).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = include_str!("../../../../../tests/contracts/online_retail.yaml");
+
+    #[test]
+    fn reads_a_contract() {
+        let contract = parse(GOOD).expect("contract");
+        assert_eq!((contract.id.as_str(), contract.columns.len()), ("online_retail", 8));
+        assert_eq!(contract.zone, chrono_tz::Europe::London);
+        assert_eq!((contract.currency.as_str(), contract.currency_decimals), ("GBP", 2));
+        assert_eq!(contract.key, KeyRule::ContentAndOccurrence);
+        assert_eq!(contract.types.len(), 2);
+    }
+
+    #[test]
+    fn lists_every_mistake_with_its_path() {
+        let wrong = GOOD
+            .replace("kind: DataContract", "kind: Contract")
+            .replace("column: InvoiceDate", "column: Date")
+            .replace("- type: Order Completed", "- {type: Order Completed, when: {column: Country}}")
+            .replace("key: content_and_occurrence", "key: [StockCode, Colour]\n      colour: red");
+        let paths: Vec<_> = parse(&wrong).expect_err("mistakes").into_iter().map(|it| (it.field, it.reason)).collect();
+        let path = |field: &str| format!("customProperties[0].value.{field}");
+        let expected = [
+            ("kind".to_owned(), "WRONG_KIND"),
+            (path("colour"), "UNKNOWN_KEY"),
+            (path("time.column"), "UNKNOWN_COLUMN"),
+            (path("key[1]"), "UNKNOWN_COLUMN"),
+            (path("types[1].when"), "INCOMPLETE"),
+        ];
+        for one in expected {
+            assert!(paths.contains(&one), "{one:?} is not in {paths:?}");
+        }
+    }
+
+    #[test]
+    fn tells_what_is_no_yaml_and_what_is_empty() {
+        assert_eq!(parse("a: [1").expect_err("mistake")[0].reason, "INVALID_YAML");
+        assert!(!parse("").expect_err("mistake").is_empty());
+        assert!(!parse("- 1").expect_err("mistake").is_empty());
+    }
+
+    #[test]
+    fn takes_short_names_as_names() {
+        let contract = GOOD.replace("Country", "y").replace("country: y", "no: y");
+        assert_eq!(parse(&contract).expect("contract").properties.len(), 2);
     }
 }
