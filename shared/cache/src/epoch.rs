@@ -132,10 +132,12 @@ fn open(epoch: Epoch) -> Result<Epoch, CacheError> {
     }
 }
 
-/// Waits until no reader acts on an epoch that ended `ago`. A writer that raised the epoch calls it before it tells anyone
-/// that its commit is done.
-pub async fn wait_out_lease(ago: Duration) {
-    tokio::time::sleep((LEASE + WAIT_MARGIN).saturating_sub(ago)).await;
+/// Waits until no reader acts on the epoch before one that was raised `age` ago; returns at once when it is old enough.
+///
+/// Every writer calls it after its commit, before it tells anyone that the commit is done, marked or not: a reader that
+/// still acts on the epoch before does not see this one's marks.
+pub async fn wait_out_lease(age: Duration) {
+    tokio::time::sleep((LEASE + WAIT_MARGIN).saturating_sub(age)).await;
 }
 
 #[cfg(test)]
@@ -210,6 +212,16 @@ mod tests {
             lease.current().await,
             Err(CacheError::EpochUnknown(_))
         ));
+    }
+
+    #[tokio::test]
+    async fn an_old_epoch_needs_no_waiting() {
+        let started = Instant::now();
+
+        wait_out_lease(Duration::MAX).await;
+        wait_out_lease(LEASE + WAIT_MARGIN).await;
+
+        assert!(started.elapsed() < LEASE / 2);
     }
 
     #[tokio::test]

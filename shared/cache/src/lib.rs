@@ -9,7 +9,8 @@
 //! - Marks do not expire. Those of writers that died are found by [`FeatureCache::orphans`] and **repaired** under the
 //!   lock of the customer's row.
 //! - Keys carry an **epoch** that is kept in the database. Readers act on it for as long as their [`EpochLease`] lasts. Who
-//!   cannot reach the cache to mark raises the epoch and waits [`LEASE`] out ([`wait_out_lease`]).
+//!   cannot reach the cache to mark raises the epoch. Whatever is committed under an epoch younger than [`LEASE`] is told to
+//!   be done only when readers have left the one before: [`wait_out_lease`].
 //!
 //! So no read is older than the last commit that finished before the read began. There are two caches that keep this
 //! promise: [`RedisCache`] for many processes, [`MemoryCache`] for one; and one suite of tests for both. Readers that miss

@@ -17,8 +17,16 @@ const STEPS: usize = 400;
 
 /// Runs one world; fails when a reader was given less than was promised.
 async fn run(seed: u64, fixture: &Fixture, cache: &dyn FeatureCache) -> Result<(), String> {
+    run_in(World::new(false), seed, fixture, cache).await
+}
+
+async fn run_in(
+    mut world: World,
+    seed: u64,
+    fixture: &Fixture,
+    cache: &dyn FeatureCache,
+) -> Result<(), String> {
     let mut dice = Dice::new(seed + 1);
-    let mut world = World::new();
     let mut writers: Vec<Writer> = (0..4).map(|_| Writer::default()).collect();
     let mut readers: Vec<Reader> = (0..4).map(|_| Reader::new()).collect();
     for step in 0..STEPS {
@@ -61,6 +69,18 @@ async fn no_read_is_older_than_what_was_promised_on_redis() {
         };
         run(seed, &fixture, fixture.cache()).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn writers_that_do_not_wait_for_readers_of_the_epoch_before_are_found_out() {
+    let mut found = false;
+    for seed in 0..500 {
+        let fixture = harness::memory().unwrap();
+        found |= run_in(World::new(true), seed, &fixture, fixture.cache())
+            .await
+            .is_err();
+    }
+    assert!(found);
 }
 
 /// A cache that breaks one rule of the protocol.

@@ -148,7 +148,10 @@ async fn the_database_has_a_clock(fixture: Fixture) {
 async fn an_epoch_cannot_change_between_its_confirmation_and_the_commit(fixture: Fixture) {
     let writing = fixture.store.begin().await.unwrap();
     let value = epoch::read(&writing, "cache").await.unwrap();
-    epoch::confirm(&writing, "cache", value).await.unwrap();
+    assert_eq!(
+        epoch::confirm(&writing, "cache", value).await.unwrap(),
+        Duration::MAX
+    );
 
     let other = fixture.store.clone();
     let raising = tokio::spawn(async move {
@@ -171,6 +174,8 @@ async fn an_epoch_cannot_change_between_its_confirmation_and_the_commit(fixture:
         epoch::advance(&late, "cache", value).await,
         Err(StoreError::Conflict(_))
     ));
+    let young = epoch::confirm(&late, "cache", value + 1).await.unwrap();
+    assert!(young < Duration::from_secs(30));
     drop(late);
     let age = epoch::age(fixture.store.reader(), "cache")
         .await
