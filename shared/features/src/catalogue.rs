@@ -1,6 +1,7 @@
 //! The catalogue: every feature with its name, meaning, unit and owner. Code, documents and answers all come from it.
 
 mod behaviour;
+mod habits;
 mod value;
 
 use std::sync::LazyLock;
@@ -116,13 +117,23 @@ impl Family {
         }
     }
 
-    const fn label(self, name: &'static str, meaning: &'static str, compute: fn(&Facts<'_>) -> Answer) -> Definition {
+    const fn label(
+        self,
+        name: &'static str,
+        meaning: &'static str,
+        compute: fn(&Facts<'_>) -> Answer,
+    ) -> Definition {
         let mut definition = self.number(name, "label", meaning, compute);
         definition.value_type = ValueType::Text;
         definition
     }
 
-    const fn time(self, name: &'static str, meaning: &'static str, compute: fn(&Facts<'_>) -> Answer) -> Definition {
+    const fn time(
+        self,
+        name: &'static str,
+        meaning: &'static str,
+        compute: fn(&Facts<'_>) -> Answer,
+    ) -> Definition {
         let mut definition = self.number(name, "day", meaning, compute);
         definition.value_type = ValueType::Time;
         definition
@@ -163,7 +174,12 @@ impl Definition {
 }
 
 static CATALOGUE: LazyLock<Vec<Definition>> = LazyLock::new(|| {
-    let mut all: Vec<Definition> = value::FAMILIES.iter().chain(behaviour::FAMILIES).flat_map(|it| it.iter().copied()).collect();
+    let mut all: Vec<Definition> = value::FAMILIES
+        .iter()
+        .chain(habits::FAMILIES)
+        .chain(behaviour::FAMILIES)
+        .flat_map(|it| it.iter().copied())
+        .collect();
     all.sort_by_key(|it| it.name);
     all
 });
@@ -192,13 +208,39 @@ mod tests {
     fn every_definition_is_complete_and_named_once() {
         let all = catalogue();
         assert!(all.len() >= 60, "only {}", all.len());
-        assert!(all.windows(2).all(|pair| pair[0].name < pair[1].name), "names repeat");
+        assert!(
+            all.windows(2).all(|pair| pair[0].name < pair[1].name),
+            "names repeat"
+        );
         for it in all {
-            assert!(it.meaning.ends_with('.') && it.meaning.len() > 20, "{}: says too little", it.name);
-            assert!(it.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{}", it.name);
-            assert!(!it.unit.is_empty() && !it.owner.is_empty(), "{}: unit or owner missing", it.name);
-            let named = it.name.rsplit('_').next().and_then(|it| it.parse::<u32>().ok());
-            assert_eq!(named.unwrap_or(0), it.window_days, "{}: name and window differ", it.name);
+            assert!(
+                it.meaning.ends_with('.') && it.meaning.len() > 20,
+                "{}: says too little",
+                it.name
+            );
+            assert!(
+                it.name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
+                "{}",
+                it.name
+            );
+            assert!(
+                !it.unit.is_empty() && !it.owner.is_empty(),
+                "{}: unit or owner missing",
+                it.name
+            );
+            let named = it
+                .name
+                .rsplit('_')
+                .next()
+                .and_then(|it| it.parse::<u32>().ok());
+            assert_eq!(
+                named.unwrap_or(0),
+                it.window_days,
+                "{}: name and window differ",
+                it.name
+            );
         }
     }
 
@@ -207,10 +249,17 @@ mod tests {
         let row = CustomerState::default().features(AsOf::day(20_000));
         for (definition, cell) in row.iter() {
             if let Some(number) = row.number(definition.name) {
-                assert!(number == 0.0 || cell.status == Status::Default, "{}: {number}", definition.name);
+                assert!(
+                    number == 0.0 || cell.status == Status::Default,
+                    "{}: {number}",
+                    definition.name
+                );
             }
         }
-        assert_eq!(row.get("days_since_last_purchase").map(|it| it.status), Some(Status::Unknown));
+        assert_eq!(
+            row.get("days_since_last_purchase").map(|it| it.status),
+            Some(Status::Unknown)
+        );
         assert_eq!(row.number("orders"), Some(0.0));
     }
 }

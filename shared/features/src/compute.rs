@@ -2,7 +2,8 @@
 
 use crate::catalogue::{Definition, catalogue, position};
 use crate::ladder::Windowed;
-use crate::state::{CustomerState, Moment, NEVER, PurchaseDay, money};
+use crate::purchases::PurchaseDay;
+use crate::state::{CustomerState, Moment, NEVER, money};
 
 /// Moment as of which features are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,9 @@ impl AsOf {
     pub fn instant(at: chrono::DateTime<chrono::Utc>, zone: &str) -> Option<Self> {
         let zone: chrono_tz::Tz = zone.parse().ok()?;
         let date = at.with_timezone(&zone).date_naive();
-        Some(Self { day: date.to_epoch_days() })
+        Some(Self {
+            day: date.to_epoch_days(),
+        })
     }
 }
 
@@ -92,7 +95,12 @@ impl CustomerState {
     /// Computes every feature of the catalogue as of the end of a day. What happened later is not seen.
     pub fn features(&self, as_of: AsOf) -> Row {
         let facts = Facts::new(self, as_of.day);
-        Row { cells: catalogue().iter().map(|definition| cell(definition, &facts)).collect() }
+        Row {
+            cells: catalogue()
+                .iter()
+                .map(|definition| cell(definition, &facts))
+                .collect(),
+        }
     }
 
     /// Computes one feature; `None` when the catalogue has no such name.
@@ -107,18 +115,34 @@ fn cell(definition: &Definition, facts: &Facts<'_>) -> Cell {
         0 => NEVER,
         days => facts.day - days as i32 + 1,
     };
-    if let Some(since) = definition.accumulator.map(|it| facts.state.complete_since[it as usize])
+    if let Some(since) = definition
+        .accumulator
+        .map(|it| facts.state.complete_since[it as usize])
         && window_start < since
     {
-        return Cell { value: None, status: Status::Unknown, approximate: false };
+        return Cell {
+            value: None,
+            status: Status::Unknown,
+            approximate: false,
+        };
     }
     let answer = (definition.compute)(facts);
     match (answer.value, definition.default) {
-        (Some(value), _) => Cell { value: Some(value), status: Status::Present, approximate: answer.approximate },
-        (None, Some(default)) => {
-            Cell { value: Some(Value::Number(default)), status: Status::Default, approximate: answer.approximate }
-        }
-        (None, None) => Cell { value: None, status: Status::Unknown, approximate: answer.approximate },
+        (Some(value), _) => Cell {
+            value: Some(value),
+            status: Status::Present,
+            approximate: answer.approximate,
+        },
+        (None, Some(default)) => Cell {
+            value: Some(Value::Number(default)),
+            status: Status::Default,
+            approximate: answer.approximate,
+        },
+        (None, None) => Cell {
+            value: None,
+            status: Status::Unknown,
+            approximate: answer.approximate,
+        },
     }
 }
 
@@ -130,7 +154,10 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn number(value: Option<f64>) -> Self {
-        Self { value: value.map(Value::Number), approximate: false }
+        Self {
+            value: value.map(Value::Number),
+            approximate: false,
+        }
     }
 
     pub(crate) fn count(count: u64) -> Self {
@@ -138,11 +165,17 @@ impl Answer {
     }
 
     pub(crate) fn text(value: Option<&str>) -> Self {
-        Self { value: value.map(|it| Value::Text(it.to_owned())), approximate: false }
+        Self {
+            value: value.map(|it| Value::Text(it.to_owned())),
+            approximate: false,
+        }
     }
 
     pub(crate) fn day(value: Option<i32>) -> Self {
-        Self { value: value.map(Value::Day), approximate: false }
+        Self {
+            value: value.map(Value::Day),
+            approximate: false,
+        }
     }
 
     pub(crate) fn approximate(mut self, approximate: bool) -> Self {
@@ -153,7 +186,10 @@ impl Answer {
 
 impl From<Windowed> for Answer {
     fn from(sum: Windowed) -> Self {
-        Self { value: Some(Value::Number(sum.value as f64)), approximate: sum.approximate }
+        Self {
+            value: Some(Value::Number(sum.value as f64)),
+            approximate: sum.approximate,
+        }
     }
 }
 
@@ -167,23 +203,38 @@ pub(crate) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn new(state: &'a CustomerState, day: i32) -> Self {
-        let purchases = state.purchase_days().into_iter().filter(|it| it.day <= day).collect();
-        Self { state, day, purchases }
+        let purchases = state
+            .purchase_days()
+            .into_iter()
+            .filter(|it| it.day <= day)
+            .collect();
+        Self {
+            state,
+            day,
+            purchases,
+        }
     }
 
     /// Sums a column of the activity over the last `days`.
     pub(crate) fn activity(&self, column: i32, days: i32) -> Windowed {
-        self.state.activity.sum(column, self.day - days + 1, self.day)
+        self.state
+            .activity
+            .sum(column, self.day - days + 1, self.day)
     }
 
     /// Sums a column of the purchases over the last `days`.
     pub(crate) fn money(&self, column: i32, days: i32) -> Windowed {
-        self.state.purchases.sum(column, self.day - days + 1, self.day)
+        self.state
+            .purchases
+            .sum(column, self.day - days + 1, self.day)
     }
 
     /// Revenue less refunds over the last `days`, in minor units.
     pub(crate) fn net(&self, days: i32) -> Windowed {
-        let (completed, refunded) = (self.money(money::COMPLETED, days), self.money(money::REFUNDED, days));
+        let (completed, refunded) = (
+            self.money(money::COMPLETED, days),
+            self.money(money::REFUNDED, days),
+        );
         Windowed {
             value: completed.value.wrapping_add(refunded.value),
             approximate: completed.approximate || refunded.approximate,
@@ -197,7 +248,10 @@ impl<'a> Facts<'a> {
 
     /// Purchase days among the last `days`.
     pub(crate) fn purchase_days(&self, days: i32) -> u64 {
-        self.purchases.iter().filter(|it| self.day - days < it.day).count() as u64
+        self.purchases
+            .iter()
+            .filter(|it| self.day - days < it.day)
+            .count() as u64
     }
 
     /// Days since the last moment of a kind.
@@ -222,7 +276,10 @@ impl<'a> Facts<'a> {
 
     /// Days between consecutive purchase days.
     pub(crate) fn gaps(&self) -> Vec<i32> {
-        self.purchases.windows(2).map(|pair| pair[1].day - pair[0].day).collect()
+        self.purchases
+            .windows(2)
+            .map(|pair| pair[1].day - pair[0].day)
+            .collect()
     }
 
     /// Mean gap in days.

@@ -94,7 +94,11 @@ impl EventKind {
 
     /// Returns whether the customer chose the moment: purchases and browsing, not what was sent to or learned of them.
     pub fn is_own_act(self) -> bool {
-        self.is_browsing() || matches!(self, Self::OrderCompleted | Self::ReviewPosted | Self::CouponApplied)
+        self.is_browsing()
+            || matches!(
+                self,
+                Self::OrderCompleted | Self::ReviewPosted | Self::CouponApplied
+            )
     }
 }
 

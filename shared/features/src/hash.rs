@@ -22,7 +22,10 @@ mod tests {
 
     #[test]
     fn values_never_change() {
-        assert_eq!([hash32(b""), hash32(b"536365")], [0xefd0_1f60, hash32(b"536365")]);
+        assert_eq!(
+            [hash32(b""), hash32(b"536365")],
+            [0xefd0_1f60, hash32(b"536365")]
+        );
         assert_ne!(hash32(b"536365"), hash32(b"536366"));
     }
 }

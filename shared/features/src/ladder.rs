@@ -37,7 +37,10 @@ pub struct Windowed {
 
 impl<const COLUMNS: i32> Default for Ladder<COLUMNS> {
     fn default() -> Self {
-        Self { floors: [NO_FLOOR; LEVELS - 1], levels: Default::default() }
+        Self {
+            floors: [NO_FLOOR; LEVELS - 1],
+            levels: Default::default(),
+        }
     }
 }
 
@@ -72,7 +75,10 @@ impl<const COLUMNS: i32> Ladder<COLUMNS> {
             if self.levels[level].len() <= most[level] {
                 continue;
             }
-            let mut starts: Vec<i32> = self.levels[level].iter().map(|entry| Self::place(level, entry.0).0).collect();
+            let mut starts: Vec<i32> = self.levels[level]
+                .iter()
+                .map(|entry| Self::place(level, entry.0).0)
+                .collect();
             starts.dedup();
             if let Some(excess) = starts.len().checked_sub(most[level] + 1) {
                 let unit = LEVEL_DAYS[level + 1];
@@ -133,11 +139,17 @@ impl<const COLUMNS: i32> Ladder<COLUMNS> {
     }
 
     fn level_of(&self, day: i32) -> usize {
-        self.floors.iter().position(|floor| *floor <= day).unwrap_or(LEVELS - 1)
+        self.floors
+            .iter()
+            .position(|floor| *floor <= day)
+            .unwrap_or(LEVELS - 1)
     }
 
     fn place(level: usize, key: i32) -> (i32, i32) {
-        (key.div_euclid(COLUMNS) * LEVEL_DAYS[level], key.rem_euclid(COLUMNS))
+        (
+            key.div_euclid(COLUMNS) * LEVEL_DAYS[level],
+            key.rem_euclid(COLUMNS),
+        )
     }
 }
 
@@ -190,9 +202,27 @@ mod tests {
         }
         ladder.raise(&[35, NO_FLOOR, NO_FLOOR]);
 
-        assert_eq!(ladder.sum(1, 40, 69), Windowed { value: 300, approximate: false });
-        assert_eq!(ladder.sum(1, 28, 69), Windowed { value: 420, approximate: false });
-        assert_eq!(ladder.sum(1, 30, 69), Windowed { value: 350, approximate: true });
+        assert_eq!(
+            ladder.sum(1, 40, 69),
+            Windowed {
+                value: 300,
+                approximate: false
+            }
+        );
+        assert_eq!(
+            ladder.sum(1, 28, 69),
+            Windowed {
+                value: 420,
+                approximate: false
+            }
+        );
+        assert_eq!(
+            ladder.sum(1, 30, 69),
+            Windowed {
+                value: 350,
+                approximate: true
+            }
+        );
         assert_eq!(ladder.sum(0, 0, 69), Windowed::default());
     }
 
@@ -206,6 +236,9 @@ mod tests {
 
         assert_eq!(ladder.floors[0], 70);
         assert_eq!(ladder.levels[0].len(), 30);
-        assert_eq!(ladder.levels[1], (0..10).map(|week| (week, 7)).collect::<Vec<_>>());
+        assert_eq!(
+            ladder.levels[1],
+            (0..10).map(|week| (week, 7)).collect::<Vec<_>>()
+        );
     }
 }

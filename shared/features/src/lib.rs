@@ -8,17 +8,21 @@ mod compute;
 mod event;
 mod hash;
 mod ladder;
+mod purchases;
 mod sketch;
 mod stage;
 mod state;
 mod tally;
 mod wire;
 
-pub use catalogue::{CATALOGUE_VERSION, Definition, PersonalData, ValueType, catalogue, definition};
+pub use catalogue::{
+    CATALOGUE_VERSION, Definition, PersonalData, ValueType, catalogue, definition,
+};
 pub use compute::{AsOf, Cell, Row, Status, Value};
 pub use event::{Event, EventKind, Item, Touch};
 pub use hash::hash32;
 pub use ladder::Windowed;
+pub use purchases::{PurchaseDay, PurchaseSummary};
 pub use stage::Stage;
-pub use state::{Accumulator, CustomerState, PurchaseDay, PurchaseSummary};
+pub use state::{Accumulator, CustomerState};
 pub use wire::{DecodeError, STATE_VERSION_NEWEST, STATE_VERSION_OLDEST, Version};

@@ -41,7 +41,9 @@ impl<const MOST: usize> Distinct<MOST> {
     /// Returns how many distinct hashes were inserted.
     pub(crate) fn count(&self) -> u64 {
         match self.hashes.last() {
-            Some(largest) if self.over => (MOST as u64 - 1) * (1 << Self::BITS) / (u64::from(*largest) + 1),
+            Some(largest) if self.over => {
+                (MOST as u64 - 1) * (1 << Self::BITS) / (u64::from(*largest) + 1)
+            }
             _ => self.hashes.len() as u64,
         }
     }
@@ -58,7 +60,10 @@ pub(crate) struct RecentOrders {
 
 impl Default for RecentOrders {
     fn default() -> Self {
-        Self { floor: i32::MIN, orders: Vec::new() }
+        Self {
+            floor: i32::MIN,
+            orders: Vec::new(),
+        }
     }
 }
 
@@ -100,7 +105,10 @@ impl RecentOrders {
         }
         let first = self.orders.partition_point(|order| order.0 < from);
         let end = self.orders.partition_point(|order| order.0 <= to);
-        let mut hashes: Vec<u32> = self.orders[first..end].iter().map(|order| order.1).collect();
+        let mut hashes: Vec<u32> = self.orders[first..end]
+            .iter()
+            .map(|order| order.1)
+            .collect();
         hashes.sort_unstable();
         hashes.dedup();
         Some(hashes.len() as u64)

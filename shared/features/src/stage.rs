@@ -25,7 +25,12 @@ const GAP_DAYS_MAX: i64 = 180;
 impl Stage {
     /// Returns the stage as of the end of a day, by the purchase days until then.
     pub fn of(state: &CustomerState, as_of_day: i32) -> Self {
-        let days: Vec<i32> = state.purchase_days().iter().map(|it| it.day).filter(|day| *day <= as_of_day).collect();
+        let days: Vec<i32> = state
+            .purchase_days()
+            .iter()
+            .map(|it| it.day)
+            .filter(|day| *day <= as_of_day)
+            .collect();
         let (Some(first), Some(last)) = (days.first(), days.last()) else {
             return Self::Prospect;
         };
@@ -37,7 +42,8 @@ impl Stage {
                 _ => Self::Lapsed,
             };
         }
-        let gap = (i64::from(last - first) / (days.len() as i64 - 1)).clamp(GAP_DAYS_MIN, GAP_DAYS_MAX);
+        let gap =
+            (i64::from(last - first) / (days.len() as i64 - 1)).clamp(GAP_DAYS_MIN, GAP_DAYS_MAX);
         match silent {
             _ if silent <= 2 * gap => Self::Active,
             _ if silent <= 4 * gap => Self::AtRisk,

@@ -169,7 +169,8 @@ impl CustomerState {
             EventKind::OrderCompleted => self.apply_order(day, event),
             EventKind::OrderRefunded => {
                 let value = event.value_minor.unwrap_or(0);
-                self.purchases.add(day, money::REFUNDED, value.min(value.wrapping_neg()));
+                self.purchases
+                    .add(day, money::REFUNDED, value.min(value.wrapping_neg()));
                 self.purchases.limit(&PURCHASES_MOST);
                 self.saw(Moment::Refund, day);
             }
@@ -182,17 +183,25 @@ impl CustomerState {
     }
 
     fn apply_order(&mut self, day: i32, event: &Event) {
-        self.purchases.add(day, money::COMPLETED, event.value_minor.unwrap_or(0));
+        self.purchases
+            .add(day, money::COMPLETED, event.value_minor.unwrap_or(0));
         self.purchases.limit(&PURCHASES_MOST);
         self.orders.insert(event.order_hash);
         self.recent_orders.insert(day, event.order_hash);
         self.largest_value_minor = self.largest_value_minor.max(event.value_minor);
         if event.discount_minor != 0 {
             self.discount_minor = self.discount_minor.wrapping_add(event.discount_minor);
-            self.activity.add(day, column::DISCOUNT_MINOR, event.discount_minor);
+            self.activity
+                .add(day, column::DISCOUNT_MINOR, event.discount_minor);
         }
         if !event.channel.is_empty() {
-            let one = Channel { sent: 0, opened: 0, clicked: 0, purchases: 1, last_day: day };
+            let one = Channel {
+                sent: 0,
+                opened: 0,
+                clicked: 0,
+                purchases: 1,
+                last_day: day,
+            };
             self.channels.add(&event.channel, &one);
         }
     }
@@ -206,7 +215,14 @@ impl CustomerState {
             purchases: 0,
             last_day: day,
         };
-        self.channels.add(if event.channel.is_empty() { "unknown" } else { &event.channel }, &channel);
+        self.channels.add(
+            if event.channel.is_empty() {
+                "unknown"
+            } else {
+                &event.channel
+            },
+            &channel,
+        );
         self.saw(
             match touch {
                 Touch::Sent => Moment::Touch,
@@ -231,7 +247,10 @@ impl CustomerState {
                 _ => 2,
             };
             bump(&mut self.recommendations.counts[group]);
-            self.recommendations.latest = self.recommendations.latest.max(Some((event.event_time_ms, i64::from(score))));
+            self.recommendations.latest = self
+                .recommendations
+                .latest
+                .max(Some((event.event_time_ms, i64::from(score))));
         }
     }
 
@@ -241,13 +260,24 @@ impl CustomerState {
             return;
         }
         for item in &event.items {
-            let mut category = Category { lines: 0, views: 1, value_minor: 0, last_day: day };
+            let mut category = Category {
+                lines: 0,
+                views: 1,
+                value_minor: 0,
+                last_day: day,
+            };
             if bought {
                 let value = item.quantity_milli.wrapping_mul(item.price_minor) / 1_000;
-                category = Category { lines: 1, views: 0, value_minor: value, last_day: day };
+                category = Category {
+                    lines: 1,
+                    views: 0,
+                    value_minor: value,
+                    last_day: day,
+                };
                 bump(&mut self.item_lines);
                 self.units_milli = self.units_milli.wrapping_add(item.quantity_milli);
-                self.activity.add(day, column::UNITS_MILLI, item.quantity_milli);
+                self.activity
+                    .add(day, column::UNITS_MILLI, item.quantity_milli);
                 if !item.product.is_empty() {
                     self.products.insert(crate::hash32(item.product.as_bytes()));
                 }
@@ -283,8 +313,14 @@ impl CustomerState {
         self.ratings.count = self.ratings.count.wrapping_add(other.ratings.count);
         self.ratings.sum_milli = self.ratings.sum_milli.wrapping_add(other.ratings.sum_milli);
         self.ratings.latest = self.ratings.latest.max(other.ratings.latest);
-        add_all(&mut self.recommendations.counts, &other.recommendations.counts);
-        self.recommendations.latest = self.recommendations.latest.max(other.recommendations.latest);
+        add_all(
+            &mut self.recommendations.counts,
+            &other.recommendations.counts,
+        );
+        self.recommendations.latest = self
+            .recommendations
+            .latest
+            .max(other.recommendations.latest);
         for (mine, theirs) in self.complete_since.iter_mut().zip(other.complete_since) {
             *mine = (*mine).max(theirs);
         }
@@ -297,7 +333,9 @@ impl CustomerState {
 
     /// Returns how many events have been applied.
     pub fn events(&self) -> u64 {
-        self.kinds.iter().fold(0, |sum, count| sum.wrapping_add(*count))
+        self.kinds
+            .iter()
+            .fold(0, |sum, count| sum.wrapping_add(*count))
     }
 
     /// Returns how many events of a kind have been applied.
@@ -331,112 +369,6 @@ impl CustomerState {
     fn saw(&mut self, moment: Moment, day: i32) {
         let last = &mut self.last[moment as usize];
         *last = (*last).max(day);
-    }
-}
-
-/// One day with at least one completed order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PurchaseDay {
-    /// The day, as days since 1970-01-01 in the tenant's zone; the first day of the period when that is longer.
-    pub day: i32,
-    /// What the orders of the day came to, less its refunds, in minor units.
-    pub value_minor: i64,
-    /// Days that it stands for: 1, or 7 and more for the oldest of very many.
-    pub days: i32,
-}
-
-/// What purchase models are fitted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PurchaseSummary {
-    /// Distinct purchase days less one: the papers' x.
-    pub repeats: u32,
-    /// First purchase day.
-    pub first_day: i32,
-    /// Last purchase day.
-    pub last_day: i32,
-    /// Sum of all daily totals, in minor units.
-    pub total_minor: i64,
-    /// Sum of the daily totals without the first day's, in minor units; divided by `repeats` it is Gamma-Gamma's z.
-    pub repeat_total_minor: i64,
-    /// Whether some of the oldest days are weeks, so that `repeats` counts too few.
-    pub coarse: bool,
-}
-
-impl CustomerState {
-    /// Returns the days with an 'Order Completed', oldest first, each with its orders' value less the refunds of that day.
-    pub fn purchase_days(&self) -> Vec<PurchaseDay> {
-        self.money_days()
-            .filter_map(|(day, days, completed, refunded)| {
-                completed.map(|value| PurchaseDay { day, value_minor: value.wrapping_add(refunded), days })
-            })
-            .collect()
-    }
-
-    /// Returns the purchase days to `as_of_day` inclusive after every refund has been set against what it gave back.
-    ///
-    /// A refund reduces the purchases of its own day, then of the nearest days before; a day refunded in full is no
-    /// purchase day. What is left of a refund, because its order is older than the history, is dropped.
-    pub fn purchase_days_netted(&self, as_of_day: i32) -> Vec<PurchaseDay> {
-        let mut days: Vec<PurchaseDay> = Vec::new();
-        for (day, length, completed, mut refunded) in self.money_days().filter(|it| it.0 <= as_of_day) {
-            if let Some(value_minor) = completed {
-                days.push(PurchaseDay { day, value_minor, days: length });
-            }
-            let mut at = days.len();
-            while refunded < 0 && 0 < at {
-                at -= 1;
-                let value = days[at].value_minor;
-                if value <= 0 {
-                    continue;
-                }
-                if 0 < value + refunded {
-                    days[at].value_minor = value + refunded;
-                    refunded = 0;
-                } else {
-                    refunded += value;
-                    days.remove(at);
-                }
-            }
-        }
-        days
-    }
-
-    /// Returns what purchase models need, as of the end of `as_of_day`, refunds netted; `None` without a purchase day.
-    pub fn purchase_summary(&self, as_of_day: i32) -> Option<PurchaseSummary> {
-        let days = self.purchase_days_netted(as_of_day);
-        let (first, last) = (days.first()?, days.last()?);
-        let total_minor = days.iter().map(|it| it.value_minor).sum();
-        Some(PurchaseSummary {
-            repeats: (days.len() - 1) as u32,
-            first_day: first.day,
-            last_day: last.day,
-            total_minor,
-            repeat_total_minor: total_minor - first.value_minor,
-            coarse: first.days > 1,
-        })
-    }
-
-    /// Returns the first day with a completed order.
-    pub fn first_purchase_day(&self) -> Option<i32> {
-        self.money_days().find(|it| it.2.is_some()).map(|it| it.0)
-    }
-
-    /// Returns the last day with a completed order.
-    pub fn last_purchase_day(&self) -> Option<i32> {
-        self.money_days().filter(|it| it.2.is_some()).last().map(|it| it.0)
-    }
-
-    /// Returns (first day, days, completed, refunded) of every period with orders or refunds, oldest first.
-    pub(crate) fn money_days(&self) -> impl Iterator<Item = (i32, i32, Option<i64>, i64)> + '_ {
-        let mut buckets = self.purchases.buckets().peekable();
-        std::iter::from_fn(move || {
-            let (start, days, column, amount) = buckets.next()?;
-            if column == money::COMPLETED {
-                return Some((start, days, Some(amount), 0));
-            }
-            let completed = buckets.next_if(|next| (next.0, next.1, next.2) == (start, days, money::COMPLETED));
-            Some((start, days, completed.map(|it| it.3), amount))
-        })
     }
 }
 

@@ -68,7 +68,10 @@ pub(crate) struct ByName<V, const MOST: usize> {
 
 impl<V, const MOST: usize> Default for ByName<V, MOST> {
     fn default() -> Self {
-        Self { named: BTreeMap::new(), rest: None }
+        Self {
+            named: BTreeMap::new(),
+            rest: None,
+        }
     }
 }
 
@@ -147,7 +150,11 @@ impl TopCategories {
 
     fn limit(&mut self) {
         while self.named.len() > Self::MOST {
-            let lightest = self.named.iter().min_by_key(|(_, it)| (it.lines, it.views, it.last_day)).map(|it| it.0.clone());
+            let lightest = self
+                .named
+                .iter()
+                .min_by_key(|(_, it)| (it.lines, it.views, it.last_day))
+                .map(|it| it.0.clone());
             if let Some(name) = lightest {
                 self.named.remove(&name);
             }
@@ -165,7 +172,13 @@ mod tests {
     use super::*;
 
     fn sent(count: u64) -> Channel {
-        Channel { sent: count, opened: 0, clicked: 0, purchases: 0, last_day: 0 }
+        Channel {
+            sent: count,
+            opened: 0,
+            clicked: 0,
+            purchases: 0,
+            last_day: 0,
+        }
     }
 
     #[test]

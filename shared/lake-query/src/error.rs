@@ -46,7 +46,9 @@ impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
         let text = error.to_string();
         match error.find_root() {
-            DataFusionError::SQL(..) | DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => Self::Refused(text),
+            DataFusionError::SQL(..)
+            | DataFusionError::Plan(_)
+            | DataFusionError::SchemaError(..) => Self::Refused(text),
             DataFusionError::NotImplemented(_) => Self::Refused(text),
             DataFusionError::ResourcesExhausted(_) => Self::TooLarge(text),
             _ => Self::Failed(text),

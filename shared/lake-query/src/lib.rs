@@ -9,7 +9,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 pub use error::QueryError;
-pub use lake::{CustomerHistory, Lake, LakeError, RecordBatch, Replay, ReplayProgress, ReplayRequest};
+pub use lake::{
+    CustomerHistory, Lake, LakeError, RecordBatch, Replay, ReplayProgress, ReplayRequest,
+};
 pub use sql::{Answer, SqlLimits};
 
 /// A lake to ask. Cheap to clone.

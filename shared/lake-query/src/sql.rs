@@ -26,7 +26,12 @@ pub struct SqlLimits {
 
 impl Default for SqlLimits {
     fn default() -> Self {
-        Self { memory_bytes_max: 256 << 20, rows_max: 1_000_000, time_max: Duration::from_secs(60), threads_max: 2 }
+        Self {
+            memory_bytes_max: 256 << 20,
+            rows_max: 1_000_000,
+            time_max: Duration::from_secs(60),
+            threads_max: 2,
+        }
     }
 }
 
@@ -47,19 +52,29 @@ impl LakeQuery {
     /// [`QueryError::Refused`] when the SQL is wrong or is no query, with [`QueryError::TooLarge`] beyond the limits.
     pub async fn sql(&self, tenant: &str, sql: &str) -> Result<Answer, QueryError> {
         let (context, events_version) = self.context(tenant).await?;
-        let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let queries_only = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
         let collected = async {
             let frame = context.sql_with_options(sql, queries_only).await?;
             collect(frame, self.limits.rows_max).await
         };
         let rows = tokio::time::timeout(self.limits.time_max, collected)
             .await
-            .map_err(|_| QueryError::TooLarge(format!("not done after {:?}", self.limits.time_max)))??;
-        Ok(Answer { rows, events_version })
+            .map_err(|_| {
+                QueryError::TooLarge(format!("not done after {:?}", self.limits.time_max))
+            })??;
+        Ok(Answer {
+            rows,
+            events_version,
+        })
     }
 
     async fn context(&self, tenant: &str) -> Result<(SessionContext, u64), QueryError> {
-        let runtime = RuntimeEnvBuilder::new().with_memory_limit(self.limits.memory_bytes_max, 1.0).build_arc()?;
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_limit(self.limits.memory_bytes_max, 1.0)
+            .build_arc()?;
         let config = SessionConfig::new().with_target_partitions(self.limits.threads_max);
         let context = SessionContext::new_with_config_rt(config, runtime);
         let mut events_version = 0;
@@ -70,7 +85,9 @@ impl LakeQuery {
             }
             let provider = snapshot.table_provider().build().await?;
             // The table itself gets no name; only this view of it does.
-            let mut view = context.read_table(Arc::new(provider))?.filter(col("tenant").eq(lit(tenant)))?;
+            let mut view = context
+                .read_table(Arc::new(provider))?
+                .filter(col("tenant").eq(lit(tenant)))?;
             if table == Table::Events {
                 view = view.drop_columns(&["payload"])?;
             }
@@ -86,7 +103,9 @@ async fn collect(frame: DataFrame, rows_max: usize) -> Result<Vec<RecordBatch>, 
     while let Some(batch) = stream.try_next().await? {
         rows += batch.num_rows();
         if rows > rows_max {
-            return Err(QueryError::TooLarge(format!("the answer has more than {rows_max} rows")));
+            return Err(QueryError::TooLarge(format!(
+                "the answer has more than {rows_max} rows"
+            )));
         }
         if batch.num_rows() > 0 {
             batches.push(batch);

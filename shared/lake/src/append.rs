@@ -40,7 +40,12 @@ impl Lake {
     /// [`Table::Events`] that an earlier append of the same lane has (their batch is at or below its version) are left
     /// out, so that a successor may join batches differently from its predecessor. Fails with [`LakeError::Busy`] when
     /// other writers keep winning, after which a repeat is safe; so it is after any failure.
-    pub async fn append(&self, table: Table, rows: &[RecordBatch], transaction: &Transaction) -> Result<Appended, LakeError> {
+    pub async fn append(
+        &self,
+        table: Table,
+        rows: &[RecordBatch],
+        transaction: &Transaction,
+    ) -> Result<Appended, LakeError> {
         let mut handle = self.handle(table).lock().await;
         let folder = self.folder(table);
         let mut staged: Option<(Option<i64>, Vec<Add>)> = None;
@@ -74,7 +79,10 @@ impl Lake {
 
 async fn stored_version(table: &DeltaTable, app_id: &str) -> Result<Option<i64>, LakeError> {
     let log = table.log_store();
-    Ok(table.snapshot()?.transaction_version(log.as_ref(), app_id).await?)
+    Ok(table
+        .snapshot()?
+        .transaction_version(log.as_ref(), app_id)
+        .await?)
 }
 
 /// Writes the rows to files that no commit names yet.
@@ -101,9 +109,14 @@ async fn stage(
     Ok(adds)
 }
 
-async fn commit(table: &DeltaTable, adds: Vec<Add>, transaction: &Transaction) -> Result<u64, DeltaTableError> {
-    let properties = CommitProperties::default()
-        .with_application_transaction(DeltaTransaction::new(&transaction.app_id, transaction.version));
+async fn commit(
+    table: &DeltaTable,
+    adds: Vec<Add>,
+    transaction: &Transaction,
+) -> Result<u64, DeltaTableError> {
+    let properties = CommitProperties::default().with_application_transaction(
+        DeltaTransaction::new(&transaction.app_id, transaction.version),
+    );
     let operation = DeltaOperation::Write {
         mode: SaveMode::Append,
         partition_by: Some(vec!["tenant".to_owned()]),
@@ -121,7 +134,8 @@ fn is_conflict(error: &DeltaTableError) -> bool {
         error,
         DeltaTableError::VersionAlreadyExists(_)
             | DeltaTableError::Transaction {
-                source: TransactionError::CommitConflict(_) | TransactionError::MaxCommitAttempts(_)
+                source: TransactionError::CommitConflict(_)
+                    | TransactionError::MaxCommitAttempts(_)
             }
     )
 }

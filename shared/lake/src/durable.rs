@@ -13,7 +13,11 @@ pub(crate) async fn sync(root: &Path, files: Vec<String>) -> Result<(), LakeErro
         for file in files {
             let path = root.join(file);
             File::open(&path)?.sync_all()?;
-            for folder in path.ancestors().skip(1).take_while(|it| it.starts_with(&root)) {
+            for folder in path
+                .ancestors()
+                .skip(1)
+                .take_while(|it| it.starts_with(&root))
+            {
                 if !folders.iter().any(|known| known == folder) {
                     folders.push(folder.to_owned());
                 }

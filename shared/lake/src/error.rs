@@ -48,8 +48,12 @@ impl Fault for LakeError {
 impl From<DeltaTableError> for LakeError {
     fn from(error: DeltaTableError) -> Self {
         match error {
-            DeltaTableError::ObjectStore { .. } | DeltaTableError::Io { .. } => Self::Unavailable(error.to_string()),
-            DeltaTableError::Arrow { .. } | DeltaTableError::SchemaMismatch { .. } => Self::Rows(error.to_string()),
+            DeltaTableError::ObjectStore { .. } | DeltaTableError::Io { .. } => {
+                Self::Unavailable(error.to_string())
+            }
+            DeltaTableError::Arrow { .. } | DeltaTableError::SchemaMismatch { .. } => {
+                Self::Rows(error.to_string())
+            }
             other => Self::Damaged(other.to_string()),
         }
     }

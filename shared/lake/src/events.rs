@@ -4,8 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use api::common::StandardEvent;
 use deltalake::arrow::array::{
-    ArrayRef, AsArray, BinaryBuilder, BooleanArray, Date32Builder, Int32Builder, Int64Builder, StringBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayRef, AsArray, BinaryBuilder, BooleanArray, Date32Builder, Int32Builder, Int64Builder,
+    StringBuilder, TimestampMicrosecondBuilder,
 };
 use deltalake::arrow::compute::filter_record_batch;
 use deltalake::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
@@ -88,8 +88,16 @@ struct Columns {
 
 impl Columns {
     fn push(&mut self, row: &LakeRow) -> Result<(), LakeError> {
-        let LakeRow { lane, batch, position, event } = row;
-        let fragment = event.fragments.first().ok_or_else(|| LakeError::Rows("event without fragment".to_owned()))?;
+        let LakeRow {
+            lane,
+            batch,
+            position,
+            event,
+        } = row;
+        let fragment = event
+            .fragments
+            .first()
+            .ok_or_else(|| LakeError::Rows("event without fragment".to_owned()))?;
         let properties = event.properties.as_ref();
         self.tenant.append_value(&event.tenant);
         self.event_day.append_value(event.local_day);
@@ -99,13 +107,19 @@ impl Columns {
         self.event_id.append_value(hex(&event.event_id));
         self.source.append_value(&event.source);
         self.kind.append_value(&event.r#type);
-        self.event_time.append_value(micros(event.event_time.as_ref())?);
-        self.known_time.append_value(micros(event.known_time.as_ref())?);
+        self.event_time
+            .append_value(micros(event.event_time.as_ref())?);
+        self.known_time
+            .append_value(micros(event.known_time.as_ref())?);
         self.fragment.append_value(hex(&fragment.fragment_id));
-        self.value_minor.append_option(event.value.as_ref().map(|it| it.minor_units));
-        self.currency.append_option(event.value.as_ref().map(|it| it.currency_code.as_str()));
-        self.order_id.append_option(properties::text(properties, "order_id"));
-        self.channel.append_option(properties::text(properties, "channel"));
+        self.value_minor
+            .append_option(event.value.as_ref().map(|it| it.minor_units));
+        self.currency
+            .append_option(event.value.as_ref().map(|it| it.currency_code.as_str()));
+        self.order_id
+            .append_option(properties::text(properties, "order_id"));
+        self.channel
+            .append_option(properties::text(properties, "channel"));
         self.payload.append_value(event.encode_to_vec());
         Ok(())
     }
@@ -134,13 +148,23 @@ impl Columns {
 }
 
 /// Leaves out the rows of a lane whose batch is at or below `stored`.
-pub(crate) fn after_batch(rows: &RecordBatch, lane: &str, stored: i64) -> Result<RecordBatch, LakeError> {
+pub(crate) fn after_batch(
+    rows: &RecordBatch,
+    lane: &str,
+    stored: i64,
+) -> Result<RecordBatch, LakeError> {
     let missing = |name: &str| LakeError::Rows(format!("column {name} is missing"));
-    let lanes = rows.column_by_name("lane").and_then(|it| it.as_string_opt::<i32>()).ok_or_else(|| missing("lane"))?;
-    let batches =
-        rows.column_by_name("batch").and_then(|it| it.as_primitive_opt::<Int64Type>()).ok_or_else(|| missing("batch"))?;
-    let keep: BooleanArray =
-        (0..rows.num_rows()).map(|row| Some(lanes.value(row) != lane || stored < batches.value(row))).collect();
+    let lanes = rows
+        .column_by_name("lane")
+        .and_then(|it| it.as_string_opt::<i32>())
+        .ok_or_else(|| missing("lane"))?;
+    let batches = rows
+        .column_by_name("batch")
+        .and_then(|it| it.as_primitive_opt::<Int64Type>())
+        .ok_or_else(|| missing("batch"))?;
+    let keep: BooleanArray = (0..rows.num_rows())
+        .map(|row| Some(lanes.value(row) != lane || stored < batches.value(row)))
+        .collect();
     if keep.true_count() == keep.len() {
         return Ok(rows.clone());
     }
@@ -154,9 +178,17 @@ pub(crate) fn after_batch(rows: &RecordBatch, lane: &str, stored: i64) -> Result
 pub fn from_standard(event: &StandardEvent) -> Event {
     let properties = event.properties.as_ref();
     let kind = EventKind::from_name(&event.r#type);
-    let event_time_ms = event.event_time.as_ref().map_or(0, |it| it.seconds * 1_000 + i64::from(it.nanos) / 1_000_000);
+    let event_time_ms = event
+        .event_time
+        .as_ref()
+        .map_or(0, |it| it.seconds * 1_000 + i64::from(it.nanos) / 1_000_000);
     let items: Vec<Item> = event.items.iter().map(item).collect();
-    let worth = |items: &[Item]| items.iter().map(|it| it.quantity_milli * it.price_minor / 1_000).sum();
+    let worth = |items: &[Item]| {
+        items
+            .iter()
+            .map(|it| it.quantity_milli * it.price_minor / 1_000)
+            .sum()
+    };
     let value_minor = match (&event.value, kind) {
         (Some(value), _) => Some(value.minor_units),
         (None, EventKind::OrderCompleted) if !items.is_empty() => Some(worth(&items)),
@@ -170,14 +202,19 @@ pub fn from_standard(event: &StandardEvent) -> Event {
     Event {
         event_time_ms,
         local_day: event.local_day,
-        local_hour: event.local_minute.map_or(utc_hour, |minute| minute / 60).clamp(0, 23) as u8,
+        local_hour: event
+            .local_minute
+            .map_or(utc_hour, |minute| minute / 60)
+            .clamp(0, 23) as u8,
         kind,
         value_minor,
         order_hash,
-        discount_minor: properties::number(properties, "discount_minor").map_or(0, |it| it.round() as i64),
+        discount_minor: properties::number(properties, "discount_minor")
+            .map_or(0, |it| it.round() as i64),
         channel: properties::text(properties, "channel").unwrap_or_default(),
         touch: properties::text(properties, "touch").and_then(|it| Touch::from_name(&it)),
-        rating_milli: properties::number(properties, "rating").map(|it| (it * 1_000.0).round() as i64),
+        rating_milli: properties::number(properties, "rating")
+            .map(|it| (it * 1_000.0).round() as i64),
         nps: properties::number(properties, "nps").map(|it| it.round() as i32),
         items,
     }
@@ -195,7 +232,12 @@ fn item(item: &api::common::Item) -> Item {
 /// Writes bytes as lower-case hexadecimal, as ids are written in the lake.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    let digits = bytes.iter().flat_map(|byte| {
+        [
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ]
+    });
     digits.map(char::from).collect()
 }
 

@@ -34,7 +34,10 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         field("customer_id", DataType::Utf8),
         field("ordinal", DataType::Int64),
         field("change_seq", DataType::Int64),
-        field("known_time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+        field(
+            "known_time",
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        ),
     ]))
 });
 
@@ -45,7 +48,11 @@ pub fn schema() -> SchemaRef {
 
 /// Turns changes into rows.
 pub fn to_batch(rows: &[IdentityRow]) -> Result<RecordBatch, LakeError> {
-    let (mut tenants, mut fragments, mut customers) = (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
+    let (mut tenants, mut fragments, mut customers) = (
+        StringBuilder::new(),
+        StringBuilder::new(),
+        StringBuilder::new(),
+    );
     let (mut ordinals, mut changes) = (Int64Builder::new(), Int64Builder::new());
     let mut known = TimestampMicrosecondBuilder::new();
     for row in rows {

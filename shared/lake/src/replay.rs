@@ -97,10 +97,16 @@ impl Lake {
     async fn files(&self, table: Table, tenant: &str) -> Result<(u64, Vec<PathBuf>), LakeError> {
         let snapshot = self.snapshot(table).await?;
         let filter = [("tenant", FilterOp::Eq, FilterValue::Scalar(tenant))];
-        let mut views: Vec<_> = snapshot.get_active_add_actions_by_partitions(&filter).try_collect().await?;
+        let mut views: Vec<_> = snapshot
+            .get_active_add_actions_by_partitions(&filter)
+            .try_collect()
+            .await?;
         views.sort_by_key(|view| (view.modification_time(), view.path().into_owned()));
         let folder = self.folder(table);
-        let files = views.iter().map(|view| folder.join(view.path().as_ref())).collect();
+        let files = views
+            .iter()
+            .map(|view| folder.join(view.path().as_ref()))
+            .collect();
         Ok((snapshot.version().unwrap_or_default(), files))
     }
 }
@@ -111,24 +117,39 @@ struct ReadEvents {
     watermark_micros: Option<i64>,
 }
 
-fn read_events<P>(files: &[PathBuf], request: &ReplayRequest, mut progress: P) -> Result<ReadEvents, LakeError>
+fn read_events<P>(
+    files: &[PathBuf],
+    request: &ReplayRequest,
+    mut progress: P,
+) -> Result<ReadEvents, LakeError>
 where
     P: FnMut(ReplayProgress) -> ControlFlow<()>,
 {
-    let mut read = ReadEvents { fragments: HashMap::new(), watermark_micros: None };
+    let mut read = ReadEvents {
+        fragments: HashMap::new(),
+        watermark_micros: None,
+    };
     let mut rows = 0;
     for (at, file) in files.iter().enumerate() {
         for batch in open(file, &["event_day", "known_time", "fragment", "payload"])? {
             let batch = batch?;
             rows += batch.num_rows() as u64;
             read.add(&batch, request)?;
-            let reached = ReplayProgress { files: at, files_total: files.len(), rows };
+            let reached = ReplayProgress {
+                files: at,
+                files_total: files.len(),
+                rows,
+            };
             if progress(reached).is_break() {
                 return Err(LakeError::Cancelled);
             }
         }
     }
-    let done = ReplayProgress { files: files.len(), files_total: files.len(), rows };
+    let done = ReplayProgress {
+        files: files.len(),
+        files_total: files.len(),
+        rows,
+    };
     match progress(done) {
         ControlFlow::Break(()) => Err(LakeError::Cancelled),
         ControlFlow::Continue(()) => Ok(read),
@@ -137,12 +158,18 @@ where
 
 impl ReadEvents {
     fn add(&mut self, batch: &RecordBatch, request: &ReplayRequest) -> Result<(), LakeError> {
-        let days = column(batch, "event_day")?.as_primitive_opt::<Date32Type>().ok_or_else(|| mistyped("event_day"))?;
+        let days = column(batch, "event_day")?
+            .as_primitive_opt::<Date32Type>()
+            .ok_or_else(|| mistyped("event_day"))?;
         let known = column(batch, "known_time")?
             .as_primitive_opt::<TimestampMicrosecondType>()
             .ok_or_else(|| mistyped("known_time"))?;
-        let fragments = column(batch, "fragment")?.as_string_opt::<i32>().ok_or_else(|| mistyped("fragment"))?;
-        let payloads = column(batch, "payload")?.as_binary_opt::<i32>().ok_or_else(|| mistyped("payload"))?;
+        let fragments = column(batch, "fragment")?
+            .as_string_opt::<i32>()
+            .ok_or_else(|| mistyped("fragment"))?;
+        let payloads = column(batch, "payload")?
+            .as_binary_opt::<i32>()
+            .ok_or_else(|| mistyped("payload"))?;
         let known_by = request.known_by.timestamp_micros();
         for row in 0..batch.num_rows() {
             if request.as_of_day < days.value(row) || known_by < known.value(row) {
@@ -153,7 +180,10 @@ impl ReadEvents {
             self.watermark_micros = self.watermark_micros.max(Some(known.value(row)));
             let (state, count) = match self.fragments.get_mut(fragments.value(row)) {
                 Some(found) => found,
-                None => self.fragments.entry(fragments.value(row).to_owned()).or_default(),
+                None => self
+                    .fragments
+                    .entry(fragments.value(row).to_owned())
+                    .or_default(),
             };
             state.apply(&events::from_standard(&event));
             *count += 1;
@@ -182,14 +212,33 @@ impl Owner {
     }
 }
 
-fn read_identity(files: &[PathBuf], known_by: DateTime<Utc>) -> Result<HashMap<String, Owner>, LakeError> {
+fn read_identity(
+    files: &[PathBuf],
+    known_by: DateTime<Utc>,
+) -> Result<HashMap<String, Owner>, LakeError> {
     let mut owners: HashMap<String, Owner> = HashMap::new();
     for file in files {
-        for batch in open(file, &["fragment", "customer_id", "ordinal", "change_seq", "known_time"])? {
+        for batch in open(
+            file,
+            &[
+                "fragment",
+                "customer_id",
+                "ordinal",
+                "change_seq",
+                "known_time",
+            ],
+        )? {
             let batch = batch?;
-            let text = |name: &'static str| column(&batch, name)?.as_string_opt::<i32>().ok_or_else(|| mistyped(name));
-            let number =
-                |name: &'static str| column(&batch, name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| mistyped(name));
+            let text = |name: &'static str| {
+                column(&batch, name)?
+                    .as_string_opt::<i32>()
+                    .ok_or_else(|| mistyped(name))
+            };
+            let number = |name: &'static str| {
+                column(&batch, name)?
+                    .as_primitive_opt::<Int64Type>()
+                    .ok_or_else(|| mistyped(name))
+            };
             let (fragments, customers) = (text("fragment")?, text("customer_id")?);
             let (ordinals, changes) = (number("ordinal")?, number("change_seq")?);
             let known = column(&batch, "known_time")?
@@ -198,11 +247,16 @@ fn read_identity(files: &[PathBuf], known_by: DateTime<Utc>) -> Result<HashMap<S
             for row in 0..batch.num_rows() {
                 let owner = Owner {
                     change_seq: changes.value(row),
-                    customer_id: customers.value(row).parse().map_err(|_| mistyped("customer_id"))?,
+                    customer_id: customers
+                        .value(row)
+                        .parse()
+                        .map_err(|_| mistyped("customer_id"))?,
                     ordinal: ordinals.value(row),
                     in_time: known.value(row) <= known_by.timestamp_micros(),
                 };
-                let holder = owners.entry(fragments.value(row).to_owned()).or_insert(owner);
+                let holder = owners
+                    .entry(fragments.value(row).to_owned())
+                    .or_insert(owner);
                 if owner.beats(holder) {
                     *holder = owner;
                 }
@@ -214,7 +268,9 @@ fn read_identity(files: &[PathBuf], known_by: DateTime<Utc>) -> Result<HashMap<S
 
 fn join(read: &mut ReadEvents, owners: &HashMap<String, Owner>) -> Replay {
     let mut replay = Replay::default();
-    replay.watermark = read.watermark_micros.and_then(DateTime::from_timestamp_micros);
+    replay.watermark = read
+        .watermark_micros
+        .and_then(DateTime::from_timestamp_micros);
     // Merging in the order of fragments keeps even what is approximate the same from run to run.
     let mut fragments: Vec<_> = std::mem::take(&mut read.fragments).into_iter().collect();
     fragments.sort_unstable_by(|left, right| left.0.cmp(&right.0));
@@ -222,13 +278,20 @@ fn join(read: &mut ReadEvents, owners: &HashMap<String, Owner>) -> Replay {
     for (fragment, (state, events)) in fragments {
         replay.events += events;
         match owners.get(&fragment) {
-            Some(owner) => customers.entry((owner.ordinal, owner.customer_id)).or_default().merge(&state),
+            Some(owner) => customers
+                .entry((owner.ordinal, owner.customer_id))
+                .or_default()
+                .merge(&state),
             None => replay.events_without_customer += events,
         }
     }
     replay.customers = customers
         .into_iter()
-        .map(|((ordinal, customer_id), state)| CustomerHistory { customer_id, ordinal, state })
+        .map(|((ordinal, customer_id), state)| CustomerHistory {
+            customer_id,
+            ordinal,
+            state,
+        })
         .collect();
     replay
 }
@@ -237,14 +300,23 @@ fn join(read: &mut ReadEvents, owners: &HashMap<String, Owner>) -> Replay {
 fn open(
     path: &PathBuf,
     columns: &[&str],
-) -> Result<impl Iterator<Item = Result<RecordBatch, deltalake::arrow::error::ArrowError>> + use<>, LakeError> {
+) -> Result<
+    impl Iterator<Item = Result<RecordBatch, deltalake::arrow::error::ArrowError>> + use<>,
+    LakeError,
+> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    Ok(builder.with_projection(mask).with_batch_size(ROWS_PER_BATCH).build()?)
+    Ok(builder
+        .with_projection(mask)
+        .with_batch_size(ROWS_PER_BATCH)
+        .build()?)
 }
 
 fn column<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a dyn Array, LakeError> {
-    batch.column_by_name(name).map(|it| it.as_ref()).ok_or_else(|| mistyped(name))
+    batch
+        .column_by_name(name)
+        .map(|it| it.as_ref())
+        .ok_or_else(|| mistyped(name))
 }
 
 fn mistyped(name: &'static str) -> LakeError {

@@ -53,7 +53,10 @@ pub struct Lake {
 
 impl std::fmt::Debug for Lake {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Lake").field("root", &self.root).finish_non_exhaustive()
+        formatter
+            .debug_struct("Lake")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
     }
 }
 
@@ -64,7 +67,11 @@ impl Lake {
         let root = tokio::fs::canonicalize(root).await?;
         let events = open_or_create(&root, Table::Events).await?;
         let identity = open_or_create(&root, Table::Identity).await?;
-        Ok(Self { root, events: Arc::new(Mutex::new(events)), identity: Arc::new(Mutex::new(identity)) })
+        Ok(Self {
+            root,
+            events: Arc::new(Mutex::new(events)),
+            identity: Arc::new(Mutex::new(identity)),
+        })
     }
 
     /// Returns the folder of a table.
@@ -85,10 +92,17 @@ impl Lake {
     }
 
     /// Returns the version that an application's last append carried, `None` when it never appended.
-    pub async fn transaction_version(&self, table: Table, app_id: &str) -> Result<Option<i64>, LakeError> {
+    pub async fn transaction_version(
+        &self,
+        table: Table,
+        app_id: &str,
+    ) -> Result<Option<i64>, LakeError> {
         let snapshot = self.snapshot(table).await?;
         let log = snapshot.log_store();
-        Ok(snapshot.snapshot()?.transaction_version(log.as_ref(), app_id).await?)
+        Ok(snapshot
+            .snapshot()?
+            .transaction_version(log.as_ref(), app_id)
+            .await?)
     }
 
     pub(crate) fn handle(&self, table: Table) -> &Mutex<DeltaTable> {
@@ -102,7 +116,9 @@ impl Lake {
 async fn open_or_create(root: &Path, table: Table) -> Result<DeltaTable, LakeError> {
     let folder = root.join(table.name());
     tokio::fs::create_dir_all(&folder).await?;
-    let text = folder.to_str().ok_or_else(|| LakeError::Unavailable("the lake's path is not UTF-8".to_owned()))?;
+    let text = folder
+        .to_str()
+        .ok_or_else(|| LakeError::Unavailable("the lake's path is not UTF-8".to_owned()))?;
     match load(text).await {
         Err(DeltaTableError::NotATable(_)) => {}
         found => return Ok(found?),
@@ -116,7 +132,10 @@ async fn open_or_create(root: &Path, table: Table) -> Result<DeltaTable, LakeErr
         .with_configuration([
             ("delta.appendOnly", Some("false")),
             ("delta.checkpointInterval", Some("100")),
-            ("delta.dataSkippingStatsColumns", Some("event_day,event_time,known_time").filter(|_| table == Table::Events)),
+            (
+                "delta.dataSkippingStatsColumns",
+                Some("event_day,event_time,known_time").filter(|_| table == Table::Events),
+            ),
         ])
         .with_save_mode(SaveMode::ErrorIfExists)
         .await;
@@ -128,5 +147,7 @@ async fn open_or_create(root: &Path, table: Table) -> Result<DeltaTable, LakeErr
 }
 
 async fn load(folder: &str) -> Result<DeltaTable, DeltaTableError> {
-    DeltaTableBuilder::from_url(ensure_table_uri(folder)?)?.load().await
+    DeltaTableBuilder::from_url(ensure_table_uri(folder)?)?
+        .load()
+        .await
 }

@@ -3,7 +3,7 @@
 use features::{CustomerState, Event, Version};
 use proptest::prelude::*;
 
-use crate::history::{Dice, any_history, state_of};
+use crate::history::{Dice, any_history, cases, state_of};
 
 fn bytes(state: &CustomerState) -> Vec<u8> {
     state.encode(Version::V2)
@@ -16,7 +16,7 @@ fn merged(left: &CustomerState, right: &CustomerState) -> CustomerState {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn the_order_of_events_does_not_matter(mut events in any_history(), seed in any::<u64>()) {
@@ -67,7 +67,10 @@ fn heavy_history() -> Vec<Event> {
             let day = dice.roll(9_000) as i32;
             let mut event = Event::order(day, 100 + dice.roll(9_000) as i64, &order.to_string());
             event.channel = format!("channel-{}", dice.roll(40));
-            event.items = vec![features::Item { product: dice.roll(500).to_string(), ..Default::default() }];
+            event.items = vec![features::Item {
+                product: dice.roll(500).to_string(),
+                ..Default::default()
+            }];
             event
         })
         .collect()
@@ -87,7 +90,14 @@ fn what_outgrows_its_bounds_degrades_the_same_in_any_order_and_split() {
         assert_eq!(parts, state, "split, round {round}");
     }
     assert!(state.purchase_days().len() <= 1_600);
-    assert_eq!(state.purchase_days().iter().map(|it| it.value_minor).sum::<i64>(), total(&events));
+    assert_eq!(
+        state
+            .purchase_days()
+            .iter()
+            .map(|it| it.value_minor)
+            .sum::<i64>(),
+        total(&events)
+    );
     assert!(state.purchase_summary(9_000).unwrap().coarse);
 }
 

@@ -27,7 +27,16 @@ fn ordinary(dice: &mut Dice) -> Event {
         event.value_minor = Some(500 + dice.roll(20_000) as i64);
         event.order_hash = features::hash32(&dice.roll(1 << 40).to_le_bytes());
     }
-    let category = ["garden", "kitchen", "toys", "lighting", "stationery", "clothes", "bath", "seasonal"];
+    let category = [
+        "garden",
+        "kitchen",
+        "toys",
+        "lighting",
+        "stationery",
+        "clothes",
+        "bath",
+        "seasonal",
+    ];
     event.items = vec![Item {
         product: dice.roll(900).to_string(),
         category: category[dice.roll(8) as usize].to_owned(),
@@ -44,7 +53,10 @@ fn ten_thousand_ordinary_events_fit_in_four_kibibytes() {
         let mut state = CustomerState::default();
         (0..10_000).for_each(|_| state.apply(&ordinary(&mut dice)));
         let bytes = state.encode(Version::V2).len();
-        println!("customer {customer}: {bytes} bytes, {} purchase days", state.purchase_days().len());
+        println!(
+            "customer {customer}: {bytes} bytes, {} purchase days",
+            state.purchase_days().len()
+        );
         assert!(bytes <= 4_096, "{bytes} bytes");
     }
 }

@@ -3,15 +3,19 @@
 use features::{AsOf, CustomerState, Event, EventKind};
 use proptest::prelude::*;
 
-use crate::history::{any_event, state_of};
+use crate::history::{any_event, cases, state_of};
 
 /// Counts of a window, the slow way.
 fn expected(events: &[Event], as_of: i32, days: i32, kind: EventKind) -> Vec<&Event> {
-    let within = |event: &&Event| event.kind == kind && as_of - days < event.local_day && event.local_day <= as_of;
+    let within = |event: &&Event| {
+        event.kind == kind && as_of - days < event.local_day && event.local_day <= as_of
+    };
     events.iter().filter(within).collect()
 }
 
 proptest! {
+    #![proptest_config(cases(200))]
+
     #[test]
     fn windows_are_exact_to_ninety_days(events in prop::collection::vec(any_event(400), 1..100), after in 0..60_i32) {
         let as_of = events.iter().map(|event| event.local_day).max().unwrap() + after;
@@ -43,17 +47,42 @@ proptest! {
 #[test]
 fn purchase_models_get_distinct_days_and_totals_without_the_first() {
     let mut state = CustomerState::default();
-    for (day, value, order) in [(100, 1_000, "a"), (100, 500, "b"), (110, 2_000, "c"), (131, 3_000, "d")] {
+    for (day, value, order) in [
+        (100, 1_000, "a"),
+        (100, 500, "b"),
+        (110, 2_000, "c"),
+        (131, 3_000, "d"),
+    ] {
         state.apply(&Event::order(day, value, order));
     }
     let summary = state.purchase_summary(131).unwrap();
-    assert_eq!((summary.repeats, summary.first_day, summary.last_day), (2, 100, 131));
-    assert_eq!((summary.total_minor, summary.repeat_total_minor, summary.coarse), (6_500, 5_000, false));
+    assert_eq!(
+        (summary.repeats, summary.first_day, summary.last_day),
+        (2, 100, 131)
+    );
+    assert_eq!(
+        (
+            summary.total_minor,
+            summary.repeat_total_minor,
+            summary.coarse
+        ),
+        (6_500, 5_000, false)
+    );
 
     let earlier = state.purchase_summary(130).unwrap();
-    assert_eq!((earlier.repeats, earlier.last_day, earlier.repeat_total_minor), (1, 110, 2_000));
+    assert_eq!(
+        (
+            earlier.repeats,
+            earlier.last_day,
+            earlier.repeat_total_minor
+        ),
+        (1, 110, 2_000)
+    );
     assert_eq!(state.purchase_summary(99), None);
-    assert_eq!((state.first_purchase_day(), state.last_purchase_day()), (Some(100), Some(131)));
+    assert_eq!(
+        (state.first_purchase_day(), state.last_purchase_day()),
+        (Some(100), Some(131))
+    );
 }
 
 #[track_caller]
@@ -67,7 +96,11 @@ fn check_netting(orders: &[(i32, i64)], refunds: &[(i32, i64)], netted: &[(i32, 
         refund.value_minor = Some(*value);
         state.apply(&refund);
     }
-    let found: Vec<(i32, i64)> = state.purchase_days_netted(1_000).iter().map(|it| (it.day, it.value_minor)).collect();
+    let found: Vec<(i32, i64)> = state
+        .purchase_days_netted(1_000)
+        .iter()
+        .map(|it| (it.day, it.value_minor))
+        .collect();
     assert_eq!(found, netted);
 }
 

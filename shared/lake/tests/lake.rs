@@ -1,0 +1,10 @@
+//! Promises of the lake, kept on a real folder.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "lake/append.rs"]
+mod append;
+#[path = "lake/replay.rs"]
+mod replay;
+#[path = "lake/rows.rs"]
+mod rows;
