@@ -243,6 +243,38 @@ fn fits_find_the_parameters_that_made_the_data() {
 }
 
 #[test]
+fn one_rate_of_drop_out_for_all_is_a_fit_at_the_wall_with_sound_predictions() {
+    use rand::{RngExt, SeedableRng};
+    use rand_distr::{Distribution, Exp1, Gamma};
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(8);
+    let histories: Vec<History> = (0..800)
+        .map(|_| {
+            let age: f64 = random.random_range(10.0..50.0);
+            let rate = Gamma::new(0.8, 1.0 / 6.0).unwrap().sample(&mut random);
+            let (mut at, mut last, mut repeats) = (0.0, 0.0, 0);
+            loop {
+                let wait: f64 = Exp1.sample(&mut random);
+                at += wait / rate;
+                if at > age {
+                    break;
+                }
+                (last, repeats) = (at, repeats + 1);
+                if random.random::<f64>() < 0.2 {
+                    break;
+                }
+            }
+            History::new(repeats, last, age).unwrap()
+        })
+        .collect();
+
+    let fit = fit::repeat_buying(Form::BgNbd, &Grouped::new(&histories), Sampling { draws: 50, seed: 1 }).unwrap();
+
+    let [_, _, a, b] = fit.params.to_array();
+    assert!((0.12..0.28).contains(&(a / (a + b))), "drop-out {}", a / (a + b));
+    assert!(fit.draws.len() == 50 && fit.iterations < 300, "{}", fit.iterations);
+}
+
+#[test]
 fn reasons_of_a_silent_regular_speak_of_the_silence_first() {
     let model = published();
     let average = crate::domain::population::Average {
