@@ -5,6 +5,7 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod servers;
+pub mod suite;
 
 use std::path::PathBuf;
 

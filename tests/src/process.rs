@@ -17,10 +17,21 @@ pub struct Process {
 impl Process {
     /// Starts a command; both its outputs are appended to `log`.
     pub fn start(name: &str, mut command: Command, log: &Path) -> anyhow::Result<Self> {
-        let out = File::options().create(true).append(true).open(log).with_context(|| format!("open {}", log.display()))?;
-        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .with_context(|| format!("open {}", log.display()))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out);
         let child = command.spawn().with_context(|| format!("start {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+        })
     }
 
     /// Returns what the process is called.
@@ -35,7 +46,10 @@ impl Process {
 
     /// Sends a signal, for example `TERM`.
     pub fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let status = Command::new("sh").arg("-c").arg(format!("kill -{signal} {}", self.child.id())).status()?;
+        let status = Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -{signal} {}", self.child.id()))
+            .status()?;
         if !status.success() {
             bail!("cannot send {signal} to {}", self.name);
         }
@@ -56,7 +70,11 @@ impl Process {
                 return Ok(status);
             }
             if begin.elapsed() > limit {
-                bail!("{} did not end within {limit:?}: {}", self.name, self.last_lines(20));
+                bail!(
+                    "{} did not end within {limit:?}: {}",
+                    self.name,
+                    self.last_lines(20)
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -77,7 +95,11 @@ impl Process {
                 bail!("{} ended with {status}: {}", self.name, self.last_lines(20));
             }
             if begin.elapsed() > limit {
-                bail!("{} was not ready within {limit:?}: {}", self.name, self.last_lines(20));
+                bail!(
+                    "{} was not ready within {limit:?}: {}",
+                    self.name,
+                    self.last_lines(20)
+                );
             }
             std::thread::sleep(Duration::from_millis(30));
         }

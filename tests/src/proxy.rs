@@ -36,7 +36,11 @@ impl Proxy {
         let address = listener.local_addr()?;
         let (mode, watched) = watch::channel(Mode::Open);
         let task = tokio::spawn(accept(listener, target, watched));
-        Ok(Self { address, mode, task })
+        Ok(Self {
+            address,
+            mode,
+            task,
+        })
     }
 
     /// Returns the port to connect to.
@@ -63,9 +67,12 @@ async fn accept(listener: TcpListener, target: u16, mode: watch::Receiver<Mode>)
         }
         let mode = mode.clone();
         tokio::spawn(async move {
-            let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
+            let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else {
+                return;
+            };
             let _ = (near.set_nodelay(true), far.set_nodelay(true));
-            let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
+            let ((near_read, near_write), (far_read, far_write)) =
+                (near.into_split(), far.into_split());
             tokio::select! {
                 () = pass(near_read, far_write, mode.clone()) => {}
                 () = pass(far_read, near_write, mode.clone()) => {}
@@ -82,7 +89,9 @@ async fn until_cut(mut mode: watch::Receiver<Mode>) {
 async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
     let mut piece = vec![0; 16 << 10];
     loop {
-        let Ok(read @ 1..) = from.read(&mut piece).await else { return };
+        let Ok(read @ 1..) = from.read(&mut piece).await else {
+            return;
+        };
         if mode.wait_for(|it| *it != Mode::Stall).await.is_err() {
             return;
         }

@@ -27,15 +27,32 @@ pub struct Postgres {
 impl Postgres {
     /// Starts a fresh server. Returns `None` when PostgreSQL is not installed.
     pub fn start() -> anyhow::Result<Option<Self>> {
-        let Some(binaries) = postgres_binaries() else { return Ok(None) };
+        let Some(binaries) = postgres_binaries() else {
+            return Ok(None);
+        };
         let folder = folder("clientele-postgres-")?;
         let mut initdb = unprivileged(&binaries.join("initdb"))?;
-        initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale", "--no-sync", "-D"]);
-        let output = initdb.arg(folder.path().join("data")).output().context("run initdb")?;
+        initdb.args([
+            "--auth=trust",
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--no-sync",
+            "-D",
+        ]);
+        let output = initdb
+            .arg(folder.path().join("data"))
+            .output()
+            .context("run initdb")?;
         if !output.status.success() {
             bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr));
         }
-        let mut server = Self { folder, binaries, port: ports::free()?, process: None };
+        let mut server = Self {
+            folder,
+            binaries,
+            port: ports::free()?,
+            process: None,
+        };
         server.restart()?;
         Ok(Some(server))
     }
@@ -62,14 +79,26 @@ impl Postgres {
     /// Starts it again on the same port and data, after [`Postgres::stop`].
     pub fn restart(&mut self) -> anyhow::Result<()> {
         let mut command = unprivileged(&self.binaries.join("postgres"))?;
-        command.arg("-D").arg(self.folder.path().join("data")).arg("-p").arg(self.port.to_string());
-        let settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300", "shared_buffers=64MB"];
+        command
+            .arg("-D")
+            .arg(self.folder.path().join("data"))
+            .arg("-p")
+            .arg(self.port.to_string());
+        let settings = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=300",
+            "shared_buffers=64MB",
+        ];
         for setting in settings {
             command.arg("-c").arg(setting);
         }
         let mut process = Process::start("postgres", command, &self.folder.path().join("log"))?;
         let pid_file = self.folder.path().join("data/postmaster.pid");
-        let ready = || std::fs::read_to_string(&pid_file).is_ok_and(|text| text.lines().any(|line| line.trim() == "ready"));
+        let ready = || {
+            std::fs::read_to_string(&pid_file)
+                .is_ok_and(|text| text.lines().any(|line| line.trim() == "ready"))
+        };
         process.wait_until(START_LIMIT, ready)?;
         self.process = Some(process);
         Ok(())
@@ -95,8 +124,15 @@ pub struct Redis {
 impl Redis {
     /// Starts a fresh server. Returns `None` when Redis is not installed.
     pub fn start() -> anyhow::Result<Option<Self>> {
-        let Some(binary) = in_path("redis-server") else { return Ok(None) };
-        let mut server = Self { folder: folder("clientele-redis-")?, binary, port: ports::free()?, process: None };
+        let Some(binary) = in_path("redis-server") else {
+            return Ok(None);
+        };
+        let mut server = Self {
+            folder: folder("clientele-redis-")?,
+            binary,
+            port: ports::free()?,
+            process: None,
+        };
         server.restart()?;
         Ok(Some(server))
     }
@@ -119,7 +155,17 @@ impl Redis {
     /// Starts it again, empty, on the same port.
     pub fn restart(&mut self) -> anyhow::Result<()> {
         let mut command = unprivileged(&self.binary)?;
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(self.port.to_string());
+        command
+            .args([
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--port",
+            ])
+            .arg(self.port.to_string());
         command.arg("--dir").arg(self.folder.path());
         let mut process = Process::start("redis", command, &self.folder.path().join("log"))?;
         let port = self.port;
@@ -144,7 +190,9 @@ fn postgres_binaries() -> Option<PathBuf> {
 
 fn in_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 fn is_root() -> anyhow::Result<bool> {

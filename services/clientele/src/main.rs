@@ -1,1 +1,71 @@
-fn main() {}
+//! The `clientele` binary: the command line, any one service, or all five in one process.
+
+mod cli;
+mod clients;
+mod commands;
+mod customers;
+mod demo;
+mod elapsed;
+mod failure;
+mod host;
+mod money;
+mod operation;
+mod output;
+mod progress;
+mod serve;
+mod settings;
+mod simulate;
+mod suite;
+
+use clap::Parser;
+use cli::{AdminCommand, Cli, Command};
+use clients::{Clients, Endpoints};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(cli)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("clientele: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whoever reads the output may have read enough of it.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error
+        .chain()
+        .any(|it| it.downcast_ref::<std::io::Error>().is_some_and(broken))
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let (config, output) = (cli.config.as_deref(), cli.output);
+    let clients = || Clients::new(Endpoints::parse(&cli.endpoint)?, &cli.tenant);
+    match cli.command {
+        Command::Demo(demo) => demo::run(demo, &cli.tenant, config, output).await,
+        Command::Up(up) => serve::up(up, config, output).await,
+        Command::Serve(service) => serve::serve(service, config).await,
+        Command::Simulate(simulate) => commands::simulate::run(&simulate, output),
+        Command::Ingest(ingest) => commands::ingest::run(&clients()?, ingest, output).await,
+        Command::Profile(profile) => commands::profile::run(&clients()?, profile, output).await,
+        Command::Score(score) => commands::score::run(&clients()?, score, output).await,
+        Command::Segment(segment) => commands::segment::run(&clients()?, segment, output).await,
+        Command::Allocate(allocate) => commands::allocate::run(&clients()?, allocate, output).await,
+        Command::Model(model) => commands::model::run(&clients()?, model, output).await,
+        Command::Admin(AdminCommand::CreateTenant(tenant)) => {
+            commands::admin::create_tenant(&clients()?, tenant, output).await
+        }
+        Command::Admin(AdminCommand::Migrate { service, data_dir }) => {
+            commands::admin::migrate(service, &data_dir, config).await
+        }
+    }
+}

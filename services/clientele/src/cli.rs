@@ -1,0 +1,383 @@
+//! The command line: what can be said, and nothing about what is done.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Clientele: customer profiles, scores, segments and budgets from your own order history.
+#[derive(Debug, Parser)]
+#[command(name = "clientele", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Where the services are: a host for all five on their default ports, or SERVICE=URL for one. May be repeated.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTELE_ENDPOINT",
+        value_delimiter = ',',
+        value_name = "HOST|SERVICE=URL"
+    )]
+    pub(crate) endpoint: Vec<String>,
+    /// Tenant to speak for.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTELE_TENANT",
+        default_value = "default"
+    )]
+    pub(crate) tenant: String,
+    /// How to print the answer.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+    /// Settings as TOML, over the built-in defaults; `CLIENTELE_*` variables go over both.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Tables for people.
+    Table,
+    /// One JSON document: the response message in protobuf's JSON mapping.
+    Json,
+}
+
+/// Names of the services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub(crate) enum ServiceName {
+    /// Takes data in.
+    Ingestion,
+    /// Keeps profiles.
+    Profile,
+    /// Scores customers.
+    Scoring,
+    /// Keeps segments.
+    Segmentation,
+    /// Allocates budgets.
+    #[value(alias = "campaign")]
+    CampaignRecommendation,
+}
+
+impl ServiceName {
+    /// All services, in the order in which they are started.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Profile,
+        Self::Ingestion,
+        Self::Scoring,
+        Self::Segmentation,
+        Self::CampaignRecommendation,
+    ];
+
+    /// Returns the name as it is written on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingestion => "ingestion",
+            Self::Profile => "profile",
+            Self::Scoring => "scoring",
+            Self::Segmentation => "segmentation",
+            Self::CampaignRecommendation => "campaign-recommendation",
+        }
+    }
+
+    /// Returns how far its default port is from the operations port.
+    pub(crate) fn port_offset(self) -> u16 {
+        match self {
+            Self::Ingestion => 1,
+            Self::Profile => 2,
+            Self::Scoring => 3,
+            Self::Segmentation => 4,
+            Self::CampaignRecommendation => 5,
+        }
+    }
+}
+
+/// First of the default ports: operations; the services follow.
+pub(crate) const BASE_PORT: u16 = 7100;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the main job from order history to a budget allocation through five real services, then exits.
+    Demo(Demo),
+    /// Runs all five services in one process until Ctrl-C.
+    Up(Up),
+    /// Runs one service until Ctrl-C or SIGTERM.
+    Serve(Serve),
+    /// Writes synthetic data of five sources with known truth.
+    Simulate(Simulate),
+    /// Imports files of events.
+    Ingest(Ingest),
+    /// Shows customer profiles.
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+    /// Scores customers with the champion model.
+    Score(Score),
+    /// Computes and lists segments.
+    #[command(subcommand)]
+    Segment(SegmentCommand),
+    /// Allocates a budget over segments and channels.
+    Allocate(Allocate),
+    /// Trains and lists models.
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Operates the suite itself.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Order history as CSV or NDJSON, plain or gzip. Without it the demo simulates a shop.
+    #[arg(long, value_name = "FILE", requires = "contract")]
+    pub(crate) orders: Option<PathBuf>,
+    /// Data contract that describes the orders.
+    #[arg(long, value_name = "FILE", requires = "orders")]
+    pub(crate) contract: Option<PathBuf>,
+    /// Last day that counts, as YYYY-MM-DD. Default: the day of the newest event.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<chrono::NaiveDate>,
+    /// Budget in whole units of the contract's currency, for example 25000 or 25000.50. Default: 2 % of the customers'
+    /// lifetime value, rounded down to whole units.
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) budget: Option<String>,
+    /// Where to keep the data. Default: a temporary folder that is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Customers of the simulated shop; only without --orders.
+    #[arg(long, default_value_t = 800, conflicts_with = "orders", value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    pub(crate) customers: u32,
+    /// Seed of the simulated shop; only without --orders.
+    #[arg(long, default_value_t = 1, conflicts_with = "orders")]
+    pub(crate) seed: u64,
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Where to keep the data.
+    #[arg(long, value_name = "DIR", default_value = ".clientele")]
+    pub(crate) data_dir: PathBuf,
+    /// First port: operations; the five services take the next ones. 0 means any free ports.
+    #[arg(long, default_value_t = BASE_PORT)]
+    pub(crate) base_port: u16,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Service to run.
+    #[arg(value_enum)]
+    pub(crate) service: ServiceName,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// Customers who buy at least once.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) customers: u32,
+    /// Seed: the same size and seed give the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// First day, as YYYY-MM-DD.
+    #[arg(long, default_value = "2025-01-01")]
+    pub(crate) start: chrono::NaiveDate,
+    /// Days that are observed.
+    #[arg(long, default_value_t = 540, value_parser = clap::value_parser!(u32).range(30..=3_660))]
+    pub(crate) days: u32,
+    /// Folder to write to; created when absent.
+    #[arg(long, value_name = "DIR", default_value = "simulated")]
+    pub(crate) out: PathBuf,
+}
+
+/// Arguments of `ingest`.
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    /// Files to import: CSV or NDJSON, plain or gzip.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Source to count the rows under.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: String,
+    /// Data contract that describes the files. Default: NAME.yaml beside the first file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) contract: Option<PathBuf>,
+    /// Only read and judge the rows; commit nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Return as soon as the rows are committed, without waiting until they are applied and archived.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// Commands of `profile`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// Shows one customer as the suite knows them.
+    Show {
+        /// Customer id, or an identifier as NAMESPACE=VALUE, for example customer_id=17850.
+        customer: String,
+        /// Day as of which features are computed, as YYYY-MM-DD. Default: the newest event.
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<chrono::NaiveDate>,
+    },
+}
+
+/// Arguments of `score`.
+#[derive(Debug, Args)]
+pub(crate) struct Score {
+    /// Customer ids, or identifiers as NAMESPACE=VALUE, for example customer_id=17850. At most 1,000.
+    #[arg(required = true, value_name = "CUSTOMER")]
+    pub(crate) customers: Vec<String>,
+    /// Horizon of churn risk and expected purchases in days.
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(i32).range(1..=1_825))]
+    pub(crate) horizon_days: i32,
+    /// Day as of which to score, as YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<chrono::NaiveDate>,
+    /// Tell the reasons of each value.
+    #[arg(long)]
+    pub(crate) reasons: bool,
+    /// Tell posterior predictive intervals.
+    #[arg(long)]
+    pub(crate) intervals: bool,
+    /// Model version, for example models/clv/versions/1. Default: the champion.
+    #[arg(long, default_value = "")]
+    pub(crate) model_version: String,
+}
+
+/// Commands of `segment`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SegmentCommand {
+    /// Computes recency-frequency-monetary segments over all customers.
+    Compute {
+        /// Last day that counts, as YYYY-MM-DD. Default: the day of the newest event.
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<chrono::NaiveDate>,
+    },
+    /// Lists segments with their summaries.
+    List,
+    /// Lists the members of a segment.
+    Members {
+        /// Segment, for example champions.
+        segment: String,
+        /// Most members to list.
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+        limit: i32,
+        /// Token of the page to list, as the page before gave it.
+        #[arg(long, default_value = "")]
+        page_token: String,
+    },
+    /// Tells which segments a customer is in.
+    Check {
+        /// Customer id, or an identifier as NAMESPACE=VALUE.
+        customer: String,
+    },
+}
+
+/// Arguments of `allocate`.
+#[derive(Debug, Args)]
+pub(crate) struct Allocate {
+    /// Budget in whole units of the currency, for example 25000 or 25000.50.
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) budget: String,
+    /// Spend exactly the budget, even where the last unit loses. Default: at most the budget.
+    #[arg(long)]
+    pub(crate) exactly: bool,
+    /// Only these segments. Default: all.
+    #[arg(long, value_delimiter = ',', value_name = "SEGMENT")]
+    pub(crate) segments: Vec<String>,
+    /// Only these channels. Default: all with a default curve.
+    #[arg(long, value_delimiter = ',', value_name = "CHANNEL")]
+    pub(crate) channels: Vec<String>,
+    /// Share of incremental revenue that is margin, above 0 and at most 1.
+    #[arg(long)]
+    pub(crate) margin: Option<f64>,
+    /// Bounds of a channel, as CHANNEL=MIN..MAX in whole units; either end may be left out. May be repeated.
+    #[arg(long, value_name = "CHANNEL=MIN..MAX")]
+    pub(crate) channel_bound: Vec<String>,
+    /// Bounds of a segment, as SEGMENT=MIN..MAX in whole units; either end may be left out. May be repeated.
+    #[arg(long, value_name = "SEGMENT=MIN..MAX")]
+    pub(crate) segment_bound: Vec<String>,
+}
+
+/// Commands of `model`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Trains a customer lifetime value model on all history and makes it the champion.
+    Train {
+        /// Last day that counts, as YYYY-MM-DD. Default: the day of the newest event.
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<chrono::NaiveDate>,
+        /// Months of lifetime value that count.
+        #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..=120))]
+        horizon_months: i32,
+        /// Leave the champion as it is.
+        #[arg(long)]
+        no_promote: bool,
+        /// Seed of everything random.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+    /// Lists model versions, newest first.
+    List,
+}
+
+/// Commands of `admin`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Brings the databases of one service, or of all, up to date.
+    Migrate {
+        /// Service whose database to migrate. Default: all five of the embedded suite in --data-dir.
+        #[arg(value_enum)]
+        service: Option<ServiceName>,
+        /// Folder of the embedded suite.
+        #[arg(long, value_name = "DIR", default_value = ".clientele")]
+        data_dir: PathBuf,
+    },
+    /// Creates the tenant that --tenant names; its time zone and currency can never change.
+    CreateTenant(CreateTenant),
+}
+
+/// Arguments of `admin create-tenant`.
+#[derive(Debug, Args)]
+pub(crate) struct CreateTenant {
+    /// IANA time zone in which its days begin, for example Europe/London.
+    #[arg(long)]
+    pub(crate) time_zone: String,
+    /// ISO 4217 code in which its values are summed, for example GBP.
+    #[arg(long)]
+    pub(crate) currency: String,
+    /// Name for people.
+    #[arg(long, default_value = "")]
+    pub(crate) display_name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_contract_without_orders_is_refused() {
+        assert!(Cli::try_parse_from(["clientele", "demo", "--contract", "x.yaml"]).is_err());
+        assert!(Cli::try_parse_from(["clientele", "demo", "--orders", "x.csv"]).is_err());
+    }
+
+    #[test]
+    fn services_have_their_ports() {
+        let ports: Vec<u16> = ServiceName::ALL
+            .iter()
+            .map(|it| BASE_PORT + it.port_offset())
+            .collect();
+        assert_eq!(ports, [7102, 7101, 7103, 7104, 7105]);
+    }
+}

@@ -1,0 +1,67 @@
+//! `clientele admin`: operates the suite itself.
+
+use super::request_id;
+use crate::cli::{CreateTenant, Output, ServiceName};
+use crate::clients::Clients;
+use crate::output;
+use crate::settings::{Embedded, Process};
+use crate::suite;
+use api::profile::{CreateTenantRequest, Tenant};
+use std::path::Path;
+
+/// Creates the tenant that the command line speaks for.
+pub(crate) async fn create_tenant(
+    clients: &Clients,
+    command: CreateTenant,
+    output: Output,
+) -> anyhow::Result<()> {
+    let tenant = Tenant {
+        tenant_id: clients.tenant().to_owned(),
+        display_name: command.display_name,
+        time_zone: command.time_zone,
+        currency_code: command.currency,
+        ..Default::default()
+    };
+    let request = CreateTenantRequest {
+        tenant: Some(tenant),
+        request_id: request_id(),
+    };
+    let answer = clients
+        .tenants()
+        .create_tenant(clients.request(request))
+        .await;
+    let created = answer
+        .map_err(clients.failed(ServiceName::Profile))?
+        .into_inner();
+    output::message(output, &created, |it| {
+        format!(
+            "created tenant {}: {}, {}",
+            it.tenant_id, it.time_zone, it.currency_code
+        )
+    })
+}
+
+/// Brings databases up to date: of one service by its settings, or of the embedded suite in a folder.
+pub(crate) async fn migrate(
+    service: Option<ServiceName>,
+    folder: &Path,
+    config: Option<&Path>,
+) -> anyhow::Result<()> {
+    macro_rules! migrate {
+        ($service:ident) => {{
+            let process: Process<$service::Config> =
+                runtime::config::load($service::DEFAULTS, config)?;
+            $service::Service::migrate(&process.service).await?;
+        }};
+    }
+    match service {
+        None => suite::migrate(folder, &Embedded::load(config)?).await?,
+        Some(ServiceName::Ingestion) => migrate!(ingestion),
+        Some(ServiceName::Profile) => migrate!(profile),
+        Some(ServiceName::Scoring) => migrate!(scoring),
+        Some(ServiceName::Segmentation) => migrate!(segmentation),
+        Some(ServiceName::CampaignRecommendation) => migrate!(campaign_recommendation),
+    }
+    let what = service.map_or("all five services", ServiceName::as_str);
+    output::text(&format!("The database of {what} is up to date."))
+}

@@ -1,0 +1,10 @@
+//! End to end: from events to an allocation, on every way to run the suite, and through crashes and outages.
+
+mod bad_input;
+mod cluster;
+mod crashes;
+mod embedded;
+mod outages;
+mod public_data;
+mod shop;
+mod story;
