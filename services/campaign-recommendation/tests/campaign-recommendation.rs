@@ -1,5 +1,7 @@
 //! The service over real gRPC, with a small segmentation beside it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::{Arc, Mutex};
 
 use api::campaign::budget_service_client::BudgetServiceClient;

@@ -1,5 +1,7 @@
 //! The service over real gRPC, on SQLite and on PostgreSQL.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "segmentation/harness.rs"]
 mod harness;
 #[path = "segmentation/peers.rs"]

@@ -77,7 +77,7 @@ impl Curve {
             return f64::INFINITY;
         }
         let spend = match *self {
-            Self::Hill { ceiling, half, shape } if shape == 1.0 => half * ((ceiling / half / slope).sqrt() - 1.0),
+            Self::Hill { ceiling, half, shape: 1.0 } => half * ((ceiling / half / slope).sqrt() - 1.0),
             Self::Hill { ceiling, half, shape } => half * hill_root(slope * half / (ceiling * shape), shape),
             Self::Exponential { ceiling, scale } => scale * (ceiling / scale / slope).ln(),
             Self::Logistic { ceiling, scale } => {
