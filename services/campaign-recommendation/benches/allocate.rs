@@ -12,7 +12,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 fn problem(rows: usize, columns: usize) -> Problem {
     let budget = 5_000 * (rows * columns) as i64;
     let slices = |name: &str, n: usize, every: usize, max: i64| -> Vec<Slice> {
-        let bounds = |i: usize| Bounds { min: 0, max: (i % every == 0).then_some(max + 37 * i as i64) };
+        let bounds = |i: usize| Bounds { min: 0, max: i.is_multiple_of(every).then_some(max + 37 * i as i64) };
         (0..n).map(|i| Slice { name: format!("{name}{i}"), bounds: bounds(i) }).collect()
     };
     let mut cells = Vec::with_capacity(rows * columns);

@@ -3,6 +3,8 @@
 //! Start at [`domain`]: the problem, the exact solver, the proof. `rpc` checks requests and writes answers. Nothing is
 //! stored: an allocation is a function of its request and of the segments of the moment.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod config;
 pub mod domain;
 mod error;

@@ -3,6 +3,8 @@
 //! Start at [`domain`]: scores, groups, summaries. `jobs` computes segments from the lake, `store` keeps them as bitmaps,
 //! `rpc` answers.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod config;
 pub mod domain;
 mod error;

@@ -4,6 +4,9 @@ use std::collections::HashSet;
 
 use super::rfm::Scores;
 
+/// Ranges of the recency, frequency and monetary scores, both ends included.
+pub type Ranges = [(i32, i32); 3];
+
 /// One named group. Of several that cover a customer's scores the first wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
@@ -12,7 +15,7 @@ pub struct Group {
     /// Name for people.
     pub display_name: String,
     /// Scores it covers, both ends included: recency, frequency, monetary.
-    pub ranges: [(i32, i32); 3],
+    pub ranges: Ranges,
 }
 
 /// One thing that is wrong with a table.
@@ -40,7 +43,7 @@ const DISPLAY_NAME_CHARS_MAX: usize = 100;
 ///
 /// Frequency scores 1 and 2 stand together, because where most customers bought once these have score 2 or 3 and nobody
 /// has 1.
-const BUILT_IN: [(&str, &str, [(i32, i32); 3]); 11] = [
+const BUILT_IN: [(&str, &str, Ranges); 11] = [
     ("champions", "Champions", [(4, 5), (4, 5), (4, 5)]),
     ("cannot-lose", "Cannot lose them", [(1, 2), (4, 5), (4, 5)]),
     ("loyal", "Loyal customers", [(3, 5), (4, 5), (1, 5)]),
@@ -56,7 +59,7 @@ const BUILT_IN: [(&str, &str, [(i32, i32); 3]); 11] = [
 
 /// Returns the built-in groups.
 pub fn built_in() -> Vec<Group> {
-    let group = |&(id, name, ranges): &(&str, &str, [(i32, i32); 3])| Group {
+    let group = |&(id, name, ranges): &(&str, &str, Ranges)| Group {
         segment_id: id.to_owned(),
         display_name: name.to_owned(),
         ranges,
