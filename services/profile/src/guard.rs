@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache::{CacheError, Epoch, EpochGrant, EpochLease, EpochSource, FeatureCache, LEASE, MarkToken, wait_out_lease};
-use store::{Store, WriteTx, epoch};
+use store::{Store, StoreError, WriteTx, epoch};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -41,7 +41,8 @@ pub(crate) struct WritePermit(Epoch);
 impl WritePermit {
     /// Makes sure that the epoch is still the same, and stays so until the transaction ends. Must be its last statement.
     pub(crate) async fn confirm(self, tx: &WriteTx) -> Result<(), Error> {
-        Ok(epoch::confirm(tx, EPOCH, self.0.0).await?)
+        epoch::confirm(tx, EPOCH, self.0.0).await?;
+        Ok(())
     }
 }
 
@@ -89,12 +90,11 @@ impl CacheGuard {
         &self.lease
     }
 
-    /// Reads the epoch for a transaction to come. While the cache is suspended, waits until no reader uses it any more.
+    /// Reads the epoch for a transaction to come. After the epoch was raised, waits until no reader acts on the one before:
+    /// such a reader sees neither this one's marks nor that the cache is suspended.
     pub(crate) async fn permit_to_write(&self, store: &Store) -> Result<WritePermit, Error> {
         let epoch = current_epoch(store).await?;
-        if !epoch.is_open()
-            && let Some(ago) = epoch::age(store.reader(), EPOCH).await?
-        {
+        if let Some(ago) = epoch::age(store.reader(), EPOCH).await? {
             wait_out_lease(ago).await;
         }
         Ok(WritePermit(epoch))
@@ -157,10 +157,18 @@ impl CacheGuard {
     /// Tells every reader to leave the cache alone, because this writer cannot reach it.
     pub(crate) async fn suspend(&self, store: &Store) -> Result<(), Error> {
         let tx = store.begin().await?;
-        if Epoch(epoch::read(&tx, EPOCH).await?).is_open() {
-            let now = epoch::bump(&tx, EPOCH).await?;
-            tx.commit().await?;
-            tracing::warn!(epoch = now, "feature cache suspended: it cannot be reached to mark changes");
+        let open = epoch::read(&tx, EPOCH).await?;
+        if Epoch(open).is_open() {
+            // From the number that was read: of two writers that suspend at once, the second must not open it again.
+            match epoch::advance(&tx, EPOCH, open).await {
+                Ok(now) => {
+                    tx.commit().await?;
+                    tracing::warn!(epoch = now, "feature cache suspended: it cannot be reached to mark changes");
+                }
+                // Another writer did it meanwhile.
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         self.lease.forget();
         Ok(())
@@ -172,10 +180,17 @@ impl CacheGuard {
             return Ok(());
         }
         let tx = store.begin().await?;
-        if !Epoch(epoch::read(&tx, EPOCH).await?).is_open() {
-            let now = epoch::bump(&tx, EPOCH).await?;
-            tx.commit().await?;
-            tracing::info!(epoch = now, "feature cache open again");
+        let suspended = epoch::read(&tx, EPOCH).await?;
+        if !Epoch(suspended).is_open() {
+            match epoch::advance(&tx, EPOCH, suspended).await {
+                Ok(now) => {
+                    tx.commit().await?;
+                    tracing::info!(epoch = now, "feature cache open again");
+                }
+                // Another writer did it meanwhile.
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         self.lease.forget();
         Ok(())
