@@ -113,6 +113,10 @@ pub(crate) struct Scoring {
 
 impl Scoring {
     pub(crate) async fn start(database: Option<DatabaseConfig>) -> Self {
+        Self::start_with(database, Arc::new(MemoryCache::new(64 << 20))).await
+    }
+
+    pub(crate) async fn start_with(database: Option<DatabaseConfig>, cache: Arc<dyn FeatureCache>) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut config: Config = runtime::config::load_from(DEFAULTS, None, []).unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("scoring.db").display());
@@ -122,7 +126,7 @@ impl Scoring {
         config.client.timeout = Duration::from_millis(700);
         let peer = Peer::default();
         config.peers.profile = peer.serve().await;
-        Self::run(config, peer, Arc::new(MemoryCache::new(64 << 20)), folder).await
+        Self::run(config, peer, cache, folder).await
     }
 
     async fn run(config: Config, peer: Peer, cache: Arc<dyn FeatureCache>, folder: Arc<TempDir>) -> Self {
