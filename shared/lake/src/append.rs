@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Add, Transaction as DeltaTransaction};
+use deltalake::parquet::basic::Compression;
+use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake::{DeltaTable, DeltaTableError};
@@ -94,7 +96,8 @@ async fn stage(
     app_id: &str,
     stored: Option<i64>,
 ) -> Result<Vec<Add>, LakeError> {
-    let mut writer = RecordBatchWriter::for_table(handle)?;
+    let mut writer =
+        RecordBatchWriter::for_table(handle)?.with_writer_properties(file_properties());
     for batch in rows {
         let batch = match (table, stored) {
             (Table::Events, Some(stored)) => events::after_batch(batch, app_id, stored)?,
@@ -107,6 +110,17 @@ async fn stage(
     let adds = writer.flush().await?;
     durable::sync(folder, adds.iter().map(|add| add.path.clone()).collect()).await?;
     Ok(adds)
+}
+
+/// Columns whose values do not repeat need no dictionary, and nobody looks for the least payload.
+fn file_properties() -> WriterProperties {
+    let mut properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    for column in ["payload", "event_id"] {
+        properties = properties
+            .set_column_dictionary_enabled(column.into(), false)
+            .set_column_statistics_enabled(column.into(), EnabledStatistics::None);
+    }
+    properties.build()
 }
 
 async fn commit(
