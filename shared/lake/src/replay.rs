@@ -267,10 +267,12 @@ fn read_identity(
 }
 
 fn join(read: &mut ReadEvents, owners: &HashMap<String, Owner>) -> Replay {
-    let mut replay = Replay::default();
-    replay.watermark = read
-        .watermark_micros
-        .and_then(DateTime::from_timestamp_micros);
+    let mut replay = Replay {
+        watermark: read
+            .watermark_micros
+            .and_then(DateTime::from_timestamp_micros),
+        ..Replay::default()
+    };
     // Merging in the order of fragments keeps even what is approximate the same from run to run.
     let mut fragments: Vec<_> = std::mem::take(&mut read.fragments).into_iter().collect();
     fragments.sort_unstable_by(|left, right| left.0.cmp(&right.0));
