@@ -21,7 +21,7 @@ use crate::store::outbox::{self, OutboxLine};
 /// Name of the lease.
 const LEASE: &str = "identity_outbox";
 /// How long the lease is held without renewal.
-const LEASE_TTL: Duration = Duration::from_secs(15);
+const LEASE_TTL: Duration = Duration::from_secs(5);
 /// Most lines in one append.
 const LINES_MAX: i64 = 50_000;
 

@@ -114,7 +114,7 @@ async fn states_equal_a_replay_in_memory(mut world: World) {
         for at in 0..60 {
             let customer = format!("customer_id:{}", (at * 11 + round) % 17);
             let event = order(&[&customer], DAY + (at * 13 + round * 5) % 40, 100 + i64::from(at));
-            expected.entry(customer).or_default().apply(&lake::events::from_standard(&event));
+            expected.entry(customer).or_default().apply(&::lake::events::from_standard(&event));
             events.push(event);
         }
         number += 1;

@@ -86,6 +86,25 @@ impl Place {
         })
     }
 
+    /// The place as one text, for another process.
+    pub(crate) fn to_text(&self) -> String {
+        let schema = self.schema.clone().unwrap_or_default();
+        [&self.folder.display().to_string(), &self.database, &schema, &self.redis, &self.prefix].map(String::as_str).join("\n")
+    }
+
+    /// Reads what [`Place::to_text`] wrote.
+    pub(crate) fn from_text(text: &str) -> Self {
+        let [folder, database, schema, redis, prefix] =
+            text.split('\n').collect::<Vec<_>>().try_into().expect("five lines");
+        Self {
+            folder: folder.into(),
+            database: database.into(),
+            schema: Some(schema.to_owned()).filter(|it| !it.is_empty()),
+            redis: redis.into(),
+            prefix: prefix.into(),
+        }
+    }
+
     pub(crate) fn config(&self) -> profile::Config {
         let key_file = self.folder.join("identity.key");
         std::fs::write(&key_file, KEY).expect("write the key");
@@ -296,4 +315,46 @@ pub(crate) fn assert_fault<T: std::fmt::Debug>(result: Result<T, Status>, code: 
     assert_eq!(status.code(), code, "{status:?}");
     assert_eq!(runtime::fault::reason(&status).as_deref(), Some(reason), "{status:?}");
     status
+}
+
+/// Stands between the service and Redis, and can be cut.
+pub(crate) struct Proxy {
+    open: tokio::sync::watch::Sender<bool>,
+}
+
+impl Proxy {
+    /// Starts a proxy to the server of `url` and puts itself into the URL.
+    pub(crate) async fn start(url: &mut String) -> Self {
+        let server = url.trim_start_matches("redis://").split('/').next().expect("an address").to_owned();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        *url = url.replace(&server, &listener.local_addr().expect("address").to_string());
+        let open = tokio::sync::watch::Sender::new(true);
+        let gate = open.subscribe();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (server, mut gate) = (server.clone(), gate.clone());
+                tokio::spawn(async move {
+                    if !*gate.borrow_and_update() {
+                        return;
+                    }
+                    let Ok(mut far) = tokio::net::TcpStream::connect(server).await else { return };
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = gate.wait_for(|open| !open) => {}
+                    }
+                });
+            }
+        });
+        Self { open }
+    }
+
+    /// Drops every connection and refuses new ones.
+    pub(crate) fn cut(&self) {
+        self.open.send_replace(false);
+    }
+
+    /// Lets connections through again.
+    pub(crate) fn mend(&self) {
+        self.open.send_replace(true);
+    }
 }
