@@ -5,17 +5,19 @@
 //! process in between leaves either nothing behind, or marks that make readers go to the database until they are
 //! repaired.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::common::StandardEvent;
 use bytes::Bytes;
+use features::CustomerState;
 use runtime::crash;
 use store::{Store, StoreError, WriteTx};
 use uuid::Uuid;
 
-use crate::domain::batch::{self, Change, Outcome};
+use crate::domain::batch::{self, Change, CustomerWrite, Outcome, Verdict};
+use crate::domain::identity::{FragmentId, Identifier};
 use crate::error::Error;
 use crate::guard::{CacheGuard, Entry, Marking, WritePermit};
 use crate::incoming::{self, Candidate, Candidates, Park};
@@ -135,6 +137,43 @@ impl Applier {
         Applied { answers: done.answers, repeated: false }
     }
 
+    /// Puts rebuilt states in the place of stored ones, in one transaction and under the same guard of the cache as a batch.
+    /// Answers what became of each fragment.
+    pub(crate) async fn replace(
+        &self,
+        tenant: &str,
+        identifiers: &BTreeMap<FragmentId, Identifier>,
+        rebuilt: &HashMap<FragmentId, CustomerState>,
+    ) -> Result<Vec<Verdict>, Error> {
+        let permit = self.cache.permit_to_write(&self.store).await?;
+        let tx = self.store.begin().await?;
+        let loaded = load(&tx, tenant, identifiers).await?;
+        let mut verdicts = Vec::with_capacity(rebuilt.len());
+        let mut outcome =
+            batch::replace(loaded.fragments, &loaded.customers, rebuilt, self.write_version, &mut |it| verdicts.push(it))?;
+        if outcome.customers.is_empty() {
+            return Ok(verdicts);
+        }
+        write_fragments(&tx, tenant, &outcome.fragments).await?;
+        let changed = outcome.customers.iter().map(|it| (tenant.to_owned(), it.id));
+        let marking = match self.cache.mark(permit, changed.collect()).await {
+            Ok(marking) => marking,
+            Err(error) => {
+                drop(tx);
+                self.cache.suspend(&self.store).await?;
+                return Err(error);
+            }
+        };
+        let now_ms = runtime::clock::now().timestamp_millis();
+        let ordinals = write_customers(&tx, tenant, &outcome, now_ms).await?;
+        permit.confirm(&tx).await?;
+        tx.commit().await?;
+        self.cache.publish(&marking, entries(tenant, &mut outcome, &ordinals)).await;
+        self.cache.clear(marking).await;
+        self.signal.changed();
+        Ok(verdicts)
+    }
+
     /// Takes what dispatchers tell of idle lanes.
     pub(crate) async fn report(&self, lanes: &[(String, i64, i64)]) -> Result<(), Error> {
         let tx = self.store.begin().await?;
@@ -248,16 +287,7 @@ impl Work<'_> {
                 write: *write,
                 ordinal: ordinals.get(&write.customer).copied().unwrap_or_default(),
             }));
-            self.entries.extend(outcome.customers.iter_mut().map(|it| Entry {
-                tenant: tenant.clone(),
-                customer: it.id,
-                version: it.version,
-                ordinal: ordinals.get(&it.id).copied().unwrap_or_default(),
-                state: match it.change {
-                    Change::Created | Change::Updated => Some(Bytes::from(std::mem::take(&mut it.state))),
-                    Change::MergedInto(_) => None,
-                },
-            }));
+            self.entries.extend(entries(tenant, outcome, &ordinals));
         }
         self.parked.sort_by_key(|it| it.0);
         let parked = self.parked.iter().map(|(index, park)| (*index, park.reason().to_owned())).collect();
@@ -271,4 +301,19 @@ impl Work<'_> {
         self.permit.confirm(self.tx).await?;
         Ok((answers, watermark))
     }
+}
+
+/// Takes the new states out of what was written, for the cache.
+fn entries(tenant: &str, outcome: &mut Outcome, ordinals: &BTreeMap<Uuid, i64>) -> Vec<Entry> {
+    let entry = |it: &mut CustomerWrite| Entry {
+        tenant: tenant.to_owned(),
+        customer: it.id,
+        version: it.version,
+        ordinal: ordinals.get(&it.id).copied().unwrap_or_default(),
+        state: match it.change {
+            Change::Created | Change::Updated => Some(Bytes::from(std::mem::take(&mut it.state))),
+            Change::MergedInto(_) => None,
+        },
+    };
+    outcome.customers.iter_mut().map(entry).collect()
 }

@@ -74,6 +74,17 @@ pub(crate) async fn current_epoch(store: &Store) -> Result<Epoch, Error> {
     Ok(Epoch(epoch::read(store.reader(), EPOCH).await?))
 }
 
+/// Raises the epoch by 1 if it is still the same; tells whether it was.
+async fn raise(store: &Store, epoch: Epoch) -> Result<bool, Error> {
+    let tx = store.begin().await?;
+    match epoch::advance(&tx, EPOCH, epoch.0).await {
+        Ok(_) => tx.commit().await?,
+        Err(StoreError::Conflict(_)) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(true)
+}
+
 impl CacheGuard {
     /// Guards `cache` by the epoch kept in `store`.
     pub(crate) fn new(cache: Arc<dyn FeatureCache>, store: &Store) -> Self {
@@ -156,19 +167,9 @@ impl CacheGuard {
 
     /// Tells every reader to leave the cache alone, because this writer cannot reach it.
     pub(crate) async fn suspend(&self, store: &Store) -> Result<(), Error> {
-        let tx = store.begin().await?;
-        let open = epoch::read(&tx, EPOCH).await?;
-        if Epoch(open).is_open() {
-            // From the number that was read: of two writers that suspend at once, the second must not open it again.
-            match epoch::advance(&tx, EPOCH, open).await {
-                Ok(now) => {
-                    tx.commit().await?;
-                    tracing::warn!(epoch = now, "feature cache suspended: it cannot be reached to mark changes");
-                }
-                // Another writer did it meanwhile.
-                Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
+        let epoch = current_epoch(store).await?;
+        if epoch.is_open() && raise(store, epoch).await? {
+            tracing::warn!("feature cache suspended: it cannot be reached to mark changes");
         }
         self.lease.forget();
         Ok(())
@@ -176,21 +177,12 @@ impl CacheGuard {
 
     /// Opens a suspended cache again if it can be reached.
     pub(crate) async fn resume(&self, store: &Store) -> Result<(), Error> {
-        if current_epoch(store).await?.is_open() || self.cache.orphans(LEASE, 1).await.is_err() {
+        let epoch = current_epoch(store).await?;
+        if epoch.is_open() || self.cache.orphans(LEASE, 1).await.is_err() {
             return Ok(());
         }
-        let tx = store.begin().await?;
-        let suspended = epoch::read(&tx, EPOCH).await?;
-        if !Epoch(suspended).is_open() {
-            match epoch::advance(&tx, EPOCH, suspended).await {
-                Ok(now) => {
-                    tx.commit().await?;
-                    tracing::info!(epoch = now, "feature cache open again");
-                }
-                // Another writer did it meanwhile.
-                Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if raise(store, epoch).await? {
+            tracing::info!("feature cache open again");
         }
         self.lease.forget();
         Ok(())

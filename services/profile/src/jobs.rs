@@ -1,6 +1,7 @@
 //! Work in the background: identity lines to the lake, the cache's marks, and what grows old.
 
 pub(crate) mod outbox;
+pub(crate) mod rebuild;
 pub(crate) mod repair;
 pub(crate) mod trim;
 

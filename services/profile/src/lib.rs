@@ -41,6 +41,7 @@ use apply::Applier;
 use guard::CacheGuard;
 use jobs::Job;
 use jobs::outbox::Outbox;
+use jobs::rebuild::{REBUILD_STATES, Rebuild};
 use jobs::repair::Repairer;
 use jobs::trim::Trim;
 use metrics::Metrics;
@@ -58,7 +59,6 @@ pub struct Service {
     config: Config,
     core: Arc<Core>,
     lake: Lake,
-    operations: Operations,
 }
 
 impl Service {
@@ -88,10 +88,14 @@ impl Service {
             metrics,
             flights: Flights::default(),
             write_version,
+            operations,
             feed_poll: config.feed.poll,
             stuck_after: config.watermark.stuck_after,
         };
-        Ok(Self { config, core: Arc::new(core), lake, operations })
+        let core = Arc::new(core);
+        let rebuild = Rebuild { core: Arc::clone(&core), lake: lake.clone() };
+        core.operations.register(REBUILD_STATES, Arc::new(rebuild));
+        Ok(Self { config, core, lake })
     }
 
     /// Brings the tables up to date.
@@ -110,7 +114,7 @@ impl Service {
             .add_service(ProfileServiceServer::new(rpc::profiles::Profiles(core())).max_decoding_message_size(limit))
             .add_service(IdentityServiceServer::new(rpc::identity::Identity(core())).max_decoding_message_size(limit))
             .add_service(FeatureServiceServer::new(rpc::features::Features(core())).max_decoding_message_size(limit))
-            .add_service(self.operations.grpc())
+            .add_service(self.core.operations.grpc())
     }
 
     /// Does the background work until shutdown; returns when it has stopped at a safe point.
@@ -128,12 +132,12 @@ impl Service {
             write_version: self.core.write_version,
         };
         let mut trim = Trim { store: store.clone(), keep: feed.keep };
-        self.operations.resume().await?;
+        self.core.operations.resume().await?;
         tokio::join!(
             jobs::repeat("identity outbox", outbox.interval, &shutdown, &mut lines),
             jobs::repeat("cache repair", repair.interval, &shutdown, &mut repairer),
             jobs::repeat("trim", TRIM_INTERVAL, &shutdown, &mut trim),
-            self.operations.run(shutdown.clone()),
+            self.core.operations.run(shutdown.clone()),
         );
         // Lines of the last commits, so that the lake lags behind nothing after an orderly stop.
         if let Err(error) = lines.run().await {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache::{FillToken, Flights, Lookup};
 use runtime::identity::IdentityKey;
+use runtime::operations::Operations;
 use store::Store;
 use uuid::Uuid;
 
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     pub(crate) metrics: Metrics,
     pub(crate) flights: Flights<FillToken, Option<StateRow>>,
     pub(crate) write_version: features::Version,
+    pub(crate) operations: Operations,
     pub(crate) feed_poll: Duration,
     pub(crate) stuck_after: Duration,
 }

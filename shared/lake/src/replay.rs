@@ -93,6 +93,25 @@ impl Lake {
         .await?
     }
 
+    /// Replays a tenant's events into the state of each fragment, by the fragment's id in hexadecimal; whose they are does
+    /// not matter. Otherwise as [`replay`](Self::replay).
+    pub async fn replay_fragments<P>(
+        &self,
+        request: &ReplayRequest,
+        progress: P,
+    ) -> Result<HashMap<String, CustomerState>, LakeError>
+    where
+        P: FnMut(ReplayProgress) -> ControlFlow<()> + Send + 'static,
+    {
+        let (_, files) = self.files(Table::Events, &request.tenant).await?;
+        let request = request.clone();
+        tokio::task::spawn_blocking(move || {
+            let read = read_events(&files, &request, progress)?;
+            Ok(read.fragments.into_iter().map(|(fragment, (state, _))| (fragment, state)).collect())
+        })
+        .await?
+    }
+
     /// Returns a table's version and the files that hold a tenant's rows in it, in a stable order.
     async fn files(&self, table: Table, tenant: &str) -> Result<(u64, Vec<PathBuf>), LakeError> {
         let snapshot = self.snapshot(table).await?;

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use api::longrunning::Operation;
 use api::profile::profile_service_server::ProfileService;
 use api::profile::{
     ApplyAnswer, ApplyEventsRequest, ApplyEventsResponse, ApplyOutcome, BatchGetProfilesRequest,
     BatchGetProfilesResponse, CustomerSummary, GetProfileRequest, ListCustomersRequest, ListCustomersResponse, PersonaTrait,
-    Profile, ReportWatermarksRequest, ReportWatermarksResponse,
+    Profile, RebuildStatesRequest, ReportWatermarksRequest, ReportWatermarksResponse,
 };
 use chrono::{DateTime, Utc};
 use features::AsOf;
 use prost_types::Timestamp;
+use runtime::context::RequestContext;
 use runtime::fault::Violations;
+use runtime::operations::StartOperation;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -20,6 +23,7 @@ use super::values;
 use crate::apply::{Applied, Batch};
 use crate::domain::{days, persona};
 use crate::error::Error;
+use crate::jobs::rebuild::REBUILD_STATES;
 use crate::service::{Core, Fresh, merged_state};
 use crate::store::customers::{self, Asked, CustomerRow};
 use crate::store::tenants::{self, Tenant};
@@ -125,6 +129,22 @@ impl ProfileService for Profiles {
             next_page_token,
             total_size,
         }))
+    }
+
+    async fn rebuild_states(&self, request: Request<RebuildStatesRequest>) -> Result<Response<Operation>, Status> {
+        let context = RequestContext::from_request(&request)?;
+        questions::tenant(&self.0, &request).await?;
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let request_id = questions::request_id(&mut violations, &request.request_id);
+        finish(violations)?;
+        let start = StartOperation {
+            tenant: context.tenant,
+            kind: REBUILD_STATES,
+            request_id,
+            request: runtime::any::pack(&request),
+        };
+        Ok(Response::new(self.0.operations.start(start).await?))
     }
 }
 

@@ -214,8 +214,9 @@ async fn draw_numbers(tx: &WriteTx, tenant: &str, outcome: &Outcome) -> Result<N
     let merged = count(|it| matches!(it.change, Change::MergedInto(_)));
     let update = "UPDATE tenant_counters SET next_ordinal = next_ordinal + $2, position = position + $3, \
                   customers_live = customers_live + $4, \
-                  newest_event_ms = CASE WHEN newest_event_ms > $5 THEN newest_event_ms ELSE $5 END, \
-                  newest_event_day = CASE WHEN newest_event_day > $6 THEN newest_event_day ELSE $6 END \
+                  newest_event_ms = CASE WHEN $5 > COALESCE(newest_event_ms, $5 - 1) THEN $5 ELSE newest_event_ms END, \
+                  newest_event_day = CASE WHEN $6 > COALESCE(newest_event_day, $6 - 1) THEN $6 \
+                  ELSE newest_event_day END \
                   WHERE tenant = $1 RETURNING next_ordinal, position";
     let values = [
         tenant.into(),

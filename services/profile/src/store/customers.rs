@@ -158,6 +158,19 @@ pub(crate) async fn aliases(
     Ok(aliases.into_iter().map(|(id, aliases)| (id, by_age(aliases))).collect())
 }
 
+/// Lists up to `limit` identifiers by fragment, after `after`.
+pub(crate) async fn fragments(
+    connection: &impl ConnectionTrait,
+    tenant: &str,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<Identifier>, Error> {
+    let text = "SELECT fragment_id, namespace, strength FROM fragments \
+                WHERE tenant = $1 AND fragment_id > $2 AND customer_id IS NOT NULL ORDER BY fragment_id LIMIT $3";
+    let rows = sql::query_all(connection, text, [tenant.into(), after.to_vec().into(), limit.into()]).await?;
+    Ok(rows.iter().map(get_identifier).collect::<Result<_, _>>()?)
+}
+
 /// A customer in a list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Summary {

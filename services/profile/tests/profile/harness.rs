@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ::cache::{CacheConfig, FeatureCache};
 use api::common::{CustomerRef, FragmentRef, Identifier, IdentifierStrength, Money, StandardEvent, customer_ref};
+use api::longrunning::operations_client::OperationsClient;
 use api::profile::feature_service_client::FeatureServiceClient;
 use api::profile::identity_service_client::IdentityServiceClient;
 use api::profile::profile_service_client::ProfileServiceClient;
@@ -138,6 +139,7 @@ pub(crate) struct World {
     pub(crate) features: FeatureServiceClient<Channel>,
     pub(crate) identity: IdentityServiceClient<Channel>,
     pub(crate) tenants: TenantServiceClient<Channel>,
+    pub(crate) operations: OperationsClient<Channel>,
     shutdown: ShutdownTrigger,
     running: Vec<tokio::task::JoinHandle<()>>,
     _folder: Option<tempfile::TempDir>,
@@ -186,7 +188,8 @@ impl World {
             profiles: ProfileServiceClient::new(channel.clone()).max_encoding_message_size(64 << 20),
             features: FeatureServiceClient::new(channel.clone()),
             identity: IdentityServiceClient::new(channel.clone()),
-            tenants: TenantServiceClient::new(channel),
+            tenants: TenantServiceClient::new(channel.clone()),
+            operations: OperationsClient::new(channel),
             shutdown: trigger,
             running,
             _folder: None,
@@ -196,7 +199,7 @@ impl World {
     /// Stops the service in order and hands back its place.
     pub(crate) async fn stop(self) -> (Place, Option<tempfile::TempDir>) {
         self.shutdown.trigger();
-        drop((self.profiles, self.features, self.identity, self.tenants));
+        drop((self.profiles, self.features, self.identity, self.tenants, self.operations));
         for task in self.running {
             task.await.expect("stopped");
         }
