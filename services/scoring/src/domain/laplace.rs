@@ -33,11 +33,11 @@ pub fn draws<const N: usize>(
 fn precision<const N: usize>(mode: &[f64; N], gradient: impl Fn(&[f64; N]) -> [f64; N]) -> [[f64; N]; N] {
     const STEP: f64 = 1e-4;
     let mut matrix = [[0.0; N]; N];
-    for i in 0..N {
+    for (i, row) in matrix.iter_mut().enumerate() {
         let shifted = |by: f64| gradient(&std::array::from_fn(|k| mode[k] + if k == i { by } else { 0.0 }));
         let (up, down) = (shifted(STEP), shifted(-STEP));
         for j in 0..N {
-            matrix[i][j] = -(up[j] - down[j]) / (2.0 * STEP);
+            row[j] = -(up[j] - down[j]) / (2.0 * STEP);
         }
     }
     std::array::from_fn(|i| {
@@ -71,7 +71,7 @@ fn cholesky<const N: usize>(matrix: &[[f64; N]; N]) -> Option<[[f64; N]; N]> {
         for j in 0..=i {
             let sum = matrix[i][j] - (0..j).map(|k| lower[i][k] * lower[j][k]).sum::<f64>();
             if i == j {
-                if !(sum > 1e-9) {
+                if sum.is_nan() || sum <= 1e-9 {
                     return None;
                 }
                 lower[i][i] = sum.sqrt();

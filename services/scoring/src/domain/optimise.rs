@@ -117,7 +117,8 @@ fn line_search<const N: usize>(
     for _ in 0..40 {
         let at = std::array::from_fn(|i| from.at[i] + step * direction[i]);
         let point = evaluate(at);
-        if !(point.value <= highest + ARMIJO * step * slope) {
+        // Values that are no number were made infinite, so the comparison always holds one way or the other.
+        if highest + ARMIJO * step * slope < point.value {
             high = step;
         } else if dot(direction, &point.gradient) < WOLFE * slope && step < longest {
             low = step;

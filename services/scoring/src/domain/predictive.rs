@@ -92,7 +92,7 @@ fn one_future(
     for _ in 0..PURCHASES_MAX {
         let wait: f64 = Exp1.sample(random);
         at += wait / rate;
-        if !(at <= end) {
+        if at.is_nan() || end < at {
             break;
         }
         if at <= horizon_weeks {

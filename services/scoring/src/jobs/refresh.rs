@@ -13,10 +13,8 @@ pub async fn run(models: Models, interval: Duration, shutdown: Shutdown) {
             () = tokio::time::sleep(interval) => {}
         }
         let refreshed = models.refresh().await;
-        if let Err(error) = &refreshed {
-            if reached {
-                tracing::warn!(%error, "cannot see who is champion; the models in memory stay");
-            }
+        if let (Err(error), true) = (&refreshed, reached) {
+            tracing::warn!(%error, "cannot see who is champion; the models in memory stay");
         }
         reached = refreshed.is_ok();
     }

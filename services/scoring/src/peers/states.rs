@@ -138,10 +138,9 @@ impl StateReader {
         }
         // What was asked for by a merged-away id is found under the survivor's.
         for (asked, id) in pairs {
-            if asked != id {
-                if let Some(state) = states.found.get(&id).cloned() {
-                    states.found.insert(asked, state);
-                }
+            let found = if asked == id { None } else { states.found.get(&id).cloned() };
+            if let Some(state) = found {
+                states.found.insert(asked, state);
             }
         }
         Ok(states)

@@ -212,16 +212,18 @@ impl Registry {
     ) -> Result<Option<Registered>, StoreError> {
         const RPC: &str = "PromoteModel";
         let tx = self.store.begin().await?;
-        let key = number.to_string().into_bytes();
-        if let Some(id) = request_id {
-            if let Some(stored) = store::idempotency::replay_or_run(&*tx, tenant, id, RPC).await? {
-                let same = stored == [model.as_bytes(), b"/", &key].concat();
-                tx.rollback().await?;
-                if !same {
-                    return Err(StoreError::RequestReused);
-                }
-                return self.find(tenant, &VersionName { model: model.to_owned(), which: Which::Number(number) }).await;
+        let request = version_name(model, number).into_bytes();
+        let name = VersionName { model: model.to_owned(), which: Which::Number(number) };
+        let answered = match request_id {
+            Some(id) => store::idempotency::replay_or_run(&*tx, tenant, id, RPC).await?,
+            None => None,
+        };
+        if let Some(stored) = answered {
+            tx.rollback().await?;
+            if stored != request {
+                return Err(StoreError::RequestReused);
             }
+            return self.find(tenant, &name).await;
         }
         let exists = "SELECT number FROM model_versions WHERE tenant = $1 AND model = $2 AND number = $3";
         if sql::query_one(&*tx, exists, [tenant.into(), model.into(), number.into()]).await?.is_none() {
@@ -230,11 +232,10 @@ impl Registry {
         }
         point(&tx, tenant, model, number).await?;
         if let Some(id) = request_id {
-            let stored = [model.as_bytes(), b"/", &key].concat();
-            store::idempotency::remember(&*tx, tenant, id, RPC, &stored).await?;
+            store::idempotency::remember(&*tx, tenant, id, RPC, &request).await?;
         }
         tx.commit().await?;
-        self.find(tenant, &VersionName { model: model.to_owned(), which: Which::Number(number) }).await
+        self.find(tenant, &name).await
     }
 
     /// Returns the champions of all tenants, for the job that watches them. Not for answers to callers.
