@@ -4,15 +4,15 @@ use api::common::{Event, Identifier, Item, Money};
 use prost_types::Timestamp;
 
 /// Customers of the shop.
-pub const CUSTOMERS: usize = 120;
+pub(crate) const CUSTOMERS: usize = 120;
 /// Source of its events.
-pub const SOURCE: &str = "shop";
+pub(crate) const SOURCE: &str = "shop";
 /// First second of its history: 2025-01-01.
 const START: i64 = 1_735_689_600;
 /// Days of its history.
 const DAYS: u64 = 360;
 /// Day as of which its customers are scored; all events are older.
-pub const AS_OF: &str = "2025-12-31";
+pub(crate) const AS_OF: &str = "2025-12-31";
 
 /// Numbers that look random and are the same for ever.
 struct Numbers(u64);
@@ -29,12 +29,12 @@ impl Numbers {
 }
 
 /// Returns the customer number of a customer.
-pub fn customer(index: usize) -> String {
+pub(crate) fn customer(index: usize) -> String {
     format!("c{index:04}")
 }
 
 /// Returns the events of the shop: orders, some returns, and visits that an e-mail address ties to a customer.
-pub fn events() -> Vec<Event> {
+pub(crate) fn events() -> Vec<Event> {
     let mut numbers = Numbers(7);
     let mut events = Vec::new();
     for index in 0..CUSTOMERS {
@@ -83,7 +83,7 @@ pub fn events() -> Vec<Event> {
 }
 
 /// Returns events that nobody can be told of: they belong in quarantine.
-pub fn anonymous_events() -> Vec<Event> {
+pub(crate) fn anonymous_events() -> Vec<Event> {
     (0..5)
         .map(|number| {
             event(
@@ -134,7 +134,7 @@ fn event(
 }
 
 /// Rows of the shop's old till, as a file: so that imports are part of the story.
-pub fn till_csv() -> String {
+pub(crate) fn till_csv() -> String {
     let mut numbers = Numbers(11);
     let mut text = String::from("receipt,sold_at,customer,total\n");
     for row in 0..600 {
@@ -157,7 +157,7 @@ pub fn till_csv() -> String {
 }
 
 /// Contract of [`till_csv`].
-pub const TILL_CONTRACT: &str = r#"
+pub(crate) const TILL_CONTRACT: &str = r#"
 apiVersion: v3.0.2
 kind: DataContract
 id: till

@@ -40,45 +40,45 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Everything that must be the same, however often processes died meanwhile.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Customers with a profile.
-    pub customers: i64,
+    pub(crate) customers: i64,
     /// State of every customer of the shop, in bytes, by customer number.
-    pub states: BTreeMap<String, Vec<u8>>,
+    pub(crate) states: BTreeMap<String, Vec<u8>>,
     /// Events in the log, and of these applied, parked, archived.
-    pub log: [i64; 4],
+    pub(crate) log: [i64; 4],
     /// Accepted, quarantined and rejected events by source. (A caller who asks twice gets more duplicates.)
-    pub receipts: BTreeMap<String, [i64; 3]>,
+    pub(crate) receipts: BTreeMap<String, [i64; 3]>,
     /// Accepted and quarantined rows of the imported file, in its own answer.
-    pub imported: [i64; 2],
+    pub(crate) imported: [i64; 2],
     /// Rows of the lake's events, and distinct events among them.
-    pub lake: [usize; 2],
+    pub(crate) lake: [usize; 2],
 }
 
 /// What the suite makes of the totals.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Totals.
-    pub totals: Totals,
+    pub(crate) totals: Totals,
     /// Model parameters r, alpha, a, b, p, q, v.
-    pub model: Vec<f64>,
+    pub(crate) model: Vec<f64>,
     /// Scores by customer number and name of the score.
-    pub scores: BTreeMap<(String, String), f64>,
+    pub(crate) scores: BTreeMap<(String, String), f64>,
     /// Customers by segment.
-    pub segments: BTreeMap<String, i64>,
+    pub(crate) segments: BTreeMap<String, i64>,
     /// Budget and the sum of what was spent.
-    pub budget: [i64; 2],
+    pub(crate) budget: [i64; 2],
 }
 
 /// One tenant's story.
-pub struct Story {
+pub(crate) struct Story {
     channels: BTreeMap<&'static str, Channel>,
     tenant: String,
 }
 
 impl Story {
     /// Prepares a story for a tenant of its own.
-    pub fn new(services: &impl Services, tenant: &str) -> Self {
+    pub(crate) fn new(services: &impl Services, tenant: &str) -> Self {
         let channels = tests::suite::SERVICES
             .iter()
             .map(|it| (*it, services.channel(it)))
@@ -90,7 +90,7 @@ impl Story {
     }
 
     /// Tells the whole story.
-    pub async fn tell(&self, lake: &Path) -> anyhow::Result<Outcome> {
+    pub(crate) async fn tell(&self, lake: &Path) -> anyhow::Result<Outcome> {
         self.create_tenant().await?;
         self.ingest(&shop::events(), ReceiptCode::Accepted).await?;
         self.ingest(&shop::anonymous_events(), ReceiptCode::Quarantined)
@@ -102,7 +102,7 @@ impl Story {
     }
 
     /// Creates the tenant.
-    pub async fn create_tenant(&self) -> anyhow::Result<()> {
+    pub(crate) async fn create_tenant(&self) -> anyhow::Result<()> {
         let tenant = Tenant {
             tenant_id: self.tenant.clone(),
             display_name: "Shop".into(),
@@ -124,7 +124,7 @@ impl Story {
     }
 
     /// Sends events in batches. Each must get the receipt expected, or, when it was sent before, say that it was.
-    pub async fn ingest(&self, events: &[Event], expected: ReceiptCode) -> anyhow::Result<()> {
+    pub(crate) async fn ingest(&self, events: &[Event], expected: ReceiptCode) -> anyhow::Result<()> {
         let client = EventServiceClient::new(self.channels["ingestion"].clone());
         for batch in events.chunks(100) {
             let request = BatchIngestEventsRequest {
@@ -152,7 +152,7 @@ impl Story {
     }
 
     /// Uploads the till's file and imports it.
-    pub async fn import(&self, csv: String) -> anyhow::Result<ImportFileResponse> {
+    pub(crate) async fn import(&self, csv: String) -> anyhow::Result<ImportFileResponse> {
         let client = ImportServiceClient::new(self.channels["ingestion"].clone());
         let upload = self
             .call("UploadFile", || {
@@ -182,7 +182,7 @@ impl Story {
     }
 
     /// Waits until everything accepted is applied and archived.
-    pub async fn settle(&self) -> anyhow::Result<GetLogStatusResponse> {
+    pub(crate) async fn settle(&self) -> anyhow::Result<GetLogStatusResponse> {
         let begin = Instant::now();
         loop {
             let status = self.log_status().await?;
@@ -206,7 +206,7 @@ impl Story {
     }
 
     /// Counts everything, each from its own place.
-    pub async fn totals(
+    pub(crate) async fn totals(
         &self,
         imported: &ImportFileResponse,
         lake: &Path,
@@ -344,7 +344,7 @@ impl Story {
     }
 
     /// Scores every customer of the shop.
-    pub async fn scores(
+    pub(crate) async fn scores(
         &self,
         model: &ModelVersion,
     ) -> anyhow::Result<BTreeMap<(String, String), f64>> {
@@ -515,7 +515,7 @@ fn references() -> Vec<CustomerRef> {
 
 impl Outcome {
     /// Checks what must hold in every run.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let events = shop::events().len() as i64;
         let [accepted, applied, parked, archived] = self.totals.log;
         assert_eq!(self.totals.customers, shop::CUSTOMERS as i64);
@@ -549,7 +549,7 @@ impl Outcome {
     }
 
     /// Checks that another run came to the same end.
-    pub fn assert_same(&self, other: &Self, what: &str) {
+    pub(crate) fn assert_same(&self, other: &Self, what: &str) {
         assert_eq!(self.totals, other.totals, "{what}: totals differ");
         assert_eq!(self.segments, other.segments, "{what}: segments differ");
         for (name, (one, two)) in ["r", "alpha", "a", "b", "p", "q", "v"]
