@@ -31,7 +31,8 @@ def generate(folder):
 def orders(customers, days, seed):
     """Makes orders of a shop in which customers buy at different rates and leave at some time."""
     source = random.Random(seed)
-    start = datetime(2025, 1, 1, 9, tzinfo=timezone.utc)
+    # Live events may be 400 days old.
+    start = datetime.now(timezone.utc).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=days + 5)
     for customer in range(customers):
         day = source.uniform(0, days / 3)
         rate = source.gammavariate(1.2, 1 / 25)

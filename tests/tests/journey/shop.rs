@@ -2,17 +2,29 @@
 
 use api::common::{Event, Identifier, Item, Money};
 use prost_types::Timestamp;
+use std::sync::LazyLock;
 
 /// Customers of the shop.
 pub(crate) const CUSTOMERS: usize = 120;
 /// Source of its events.
 pub(crate) const SOURCE: &str = "shop";
-/// First second of its history: 2025-01-01.
-const START: i64 = 1_735_689_600;
 /// Days of its history.
 const DAYS: u64 = 360;
-/// Day as of which its customers are scored; all events are older.
-pub(crate) const AS_OF: &str = "2025-12-31";
+/// First second of its history: young enough for live events, the same throughout a run.
+static START: LazyLock<i64> = LazyLock::new(|| {
+    let today = chrono::Utc::now().timestamp() / 86_400 * 86_400;
+    today - (DAYS as i64 + 20) * 86_400
+});
+
+/// Returns the day as of which its customers are scored; all events are older.
+pub(crate) fn as_of() -> String {
+    at(DAYS + 1).format("%Y-%m-%d").to_string()
+}
+
+/// Returns the first second of a day of the history.
+fn at(day: u64) -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp(*START + day as i64 * 86_400, 0).expect("a time")
+}
 
 /// Numbers that look random and are the same for ever.
 struct Numbers(u64);
@@ -113,7 +125,7 @@ fn event(
         source: SOURCE.into(),
         r#type: kind.into(),
         event_time: Some(Timestamp {
-            seconds: START + day as i64 * 86_400 + 40_000,
+            seconds: at(day).timestamp() + 40_000,
             nanos: 0,
         }),
         identifiers: identifiers
@@ -138,8 +150,7 @@ pub(crate) fn till_csv() -> String {
     let mut numbers = Numbers(11);
     let mut text = String::from("receipt,sold_at,customer,total\n");
     for row in 0..600 {
-        let day = chrono::DateTime::from_timestamp(START + numbers.next(DAYS) as i64 * 86_400, 0)
-            .expect("a time");
+        let day = at(numbers.next(DAYS));
         let who = if row % 50 == 49 {
             String::new()
         } else {

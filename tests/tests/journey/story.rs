@@ -329,7 +329,7 @@ impl Story {
     async fn train(&self) -> anyhow::Result<ModelVersion> {
         let client = ModelServiceClient::new(self.channels["scoring"].clone());
         let request = TrainModelRequest {
-            as_of: shop::AS_OF.into(),
+            as_of: shop::as_of(),
             promote: true,
             request_id: Uuid::new_v4().to_string(),
             ..Default::default()
@@ -383,7 +383,7 @@ impl Story {
     async fn segments(&self) -> anyhow::Result<BTreeMap<String, i64>> {
         let client = SegmentServiceClient::new(self.channels["segmentation"].clone());
         let request = ComputeRfmSegmentsRequest {
-            as_of: shop::AS_OF.into(),
+            as_of: shop::as_of(),
             request_id: Uuid::new_v4().to_string(),
             ..Default::default()
         };
