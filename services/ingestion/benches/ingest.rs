@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use api::common::{Event, Identifier, Item, Money};
@@ -25,6 +26,8 @@ use uuid::Uuid;
 const EVENTS: usize = 1000;
 const CALLERS: usize = 4;
 
+/// Next place of the raw table.
+static PLACES: AtomicI64 = AtomicI64::new(1);
 static RATES: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
 
 fn events(round: u64) -> Vec<Event> {
@@ -112,7 +115,7 @@ impl Bench {
             let judge = self.judge();
             let inputs = (0..CALLERS).flat_map(|_| events(round));
             let judged: Vec<_> = inputs.map(|it| judge.judge(Draft::from_event(it, &self.keys))).collect();
-            let first = chrono::Utc::now().timestamp_micros() * 10_000;
+            let first = PLACES.fetch_add((EVENTS * CALLERS) as i64, Ordering::Relaxed);
             let started = Instant::now();
             let tx = self.store.begin().await.unwrap();
             let columns =

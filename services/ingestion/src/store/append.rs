@@ -118,7 +118,8 @@ impl Appender {
         heads: &mut [Head],
         now: i64,
     ) -> Result<(), StoreError> {
-        let mut rows = Rows::new([("place", Kind::BigInt), ("tenant", Kind::Text), ("payload", Kind::Bytes)]);
+        // One statement per tenant, so that the tenant is sent once and not with every row.
+        let mut tenants: BTreeMap<&str, Rows> = BTreeMap::new();
         for (item, judged, _) in each(items, outcomes).filter(|(_, _, outcome)| *outcome == Outcome::Accepted) {
             let Verdict::Accept(standard) = &judged.verdict else { continue };
             let head = &mut heads[self.lane_of(standard)];
@@ -126,11 +127,15 @@ impl Appender {
             head.bytes += standard.payload.len() as i64;
             head.moved = true;
             let place = place(head.lane, head.position);
-            rows.push([place.into(), item.tenant.as_str().into(), standard.payload.clone().into()]);
+            let columns = [("place", Kind::BigInt), ("payload", Kind::Bytes)];
+            let rows = tenants.entry(&item.tenant).or_insert_with(|| Rows::new(columns));
+            rows.push([place.into(), standard.payload.clone().into()]);
         }
         let insert = "INSERT INTO events (place, tenant, accepted_us, payload) \
-            SELECT rows.place, rows.tenant, $1, rows.payload FROM {rows}";
-        bulk::execute(tx, insert, [now.into()], rows).await?;
+            SELECT rows.place, $1, $2, rows.payload FROM {rows}";
+        for (tenant, rows) in tenants {
+            bulk::execute(tx, insert, [tenant.into(), now.into()], rows).await?;
+        }
         Ok(())
     }
 
@@ -194,14 +199,19 @@ async fn take_keys(tx: &WriteTx, items: &[Append], now: i64) -> Result<Keys, Sto
             }
         }
     }
-    let mut rows = Rows::new([("event_id", Kind::Bytes), ("tenant", Kind::Text), ("content", Kind::Bytes)]);
     // In the order of the key, so that neighbours of the index are written together.
+    let mut tenants: BTreeMap<&str, Rows> = BTreeMap::new();
     for (event_id, (tenant, content)) in &wanted {
-        rows.push([event_id.to_vec().into(), (*tenant).into(), content.to_vec().into()]);
+        let columns = [("event_id", Kind::Bytes), ("content", Kind::Bytes)];
+        let rows = tenants.entry(*tenant).or_insert_with(|| Rows::new(columns));
+        rows.push([event_id.to_vec().into(), content.to_vec().into()]);
     }
     let insert = "INSERT INTO message_keys (event_id, tenant, content, accepted_us) \
-        SELECT rows.event_id, rows.tenant, rows.content, $1 FROM {rows} WHERE TRUE ON CONFLICT (event_id) DO NOTHING";
-    let fresh = bulk::execute(tx, insert, [now.into()], rows).await?;
+        SELECT rows.event_id, $1, rows.content, $2 FROM {rows} WHERE TRUE ON CONFLICT (event_id) DO NOTHING";
+    let mut fresh = 0;
+    for (tenant, rows) in tenants {
+        fresh += bulk::execute(tx, insert, [tenant.into(), now.into()], rows).await?;
+    }
     if fresh < wanted.len() as u64 {
         asked.extend(wanted.keys());
     }
