@@ -93,7 +93,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Reads the next row, with the line that it begins on. Returns `None` at the end of the file.
-    pub fn next(&mut self) -> Result<Option<(u64, Draft)>, FileFault> {
+    pub fn read_row(&mut self) -> Result<Option<(u64, Draft)>, FileFault> {
         if self.seen.distinct() > self.limits.distinct_rows {
             let problem = format!("more than {} distinct rows; split it", self.limits.distinct_rows);
             return Err(FileFault::new(&self.name, 0, 0, problem));

@@ -42,7 +42,7 @@ fn read(contract: &str, bytes: &[u8]) -> (Vec<(u64, Draft)>, Option<String>) {
         Err(fault) => return (all, Some(fault.to_string())),
     };
     loop {
-        match rows.next() {
+        match rows.read_row() {
             Ok(Some(row)) => all.push(row),
             Ok(None) => return (all, None),
             Err(fault) => return (all, Some(fault.to_string())),

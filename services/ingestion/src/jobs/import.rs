@@ -104,7 +104,7 @@ impl Reading {
         let mut chunk = Chunk::default();
         let mut number = 0;
         loop {
-            let next = rows.next();
+            let next = rows.read_row();
             let ended = !matches!(next, Ok(Some(_)));
             if ended || chunk.events.len() >= config.batch_rows {
                 let full = std::mem::take(&mut chunk);

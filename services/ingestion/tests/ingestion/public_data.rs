@@ -107,7 +107,7 @@ fn every_public_file_reads_by_its_contract() {
         let mut rows =
             Rows::open(&data.join(path), path, (&contract, "shop", &keys), limits, Default::default()).unwrap();
         let (mut count, mut faults, mut first) = (0, 0, None);
-        while let Some((_, draft)) = rows.next().unwrap() {
+        while let Some((_, draft)) = rows.read_row().unwrap() {
             count += 1;
             if !draft.violations.is_empty() {
                 faults += 1;
