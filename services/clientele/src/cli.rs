@@ -338,6 +338,8 @@ pub(crate) enum AdminCommand {
         #[arg(long, value_name = "DIR", default_value = ".clientele")]
         data_dir: PathBuf,
     },
+    /// Replays the lake into fresh states and puts them in the place of those that differ, while the suite runs.
+    Rebuild,
     /// Creates the tenant that --tenant names; its time zone and currency can never change.
     CreateTenant(CreateTenant),
 }

@@ -64,6 +64,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Admin(AdminCommand::CreateTenant(tenant)) => {
             commands::admin::create_tenant(&clients()?, tenant, output).await
         }
+        Command::Admin(AdminCommand::Rebuild) => {
+            commands::admin::rebuild(&clients()?, output).await
+        }
         Command::Admin(AdminCommand::Migrate { service, data_dir }) => {
             commands::admin::migrate(service, &data_dir, config).await
         }

@@ -31,7 +31,7 @@ async fn the_embedded_suite_tells_the_story_and_remembers_it() {
     let imported = story.import(crate::shop::till_csv()).await.unwrap();
     story.settle().await.unwrap();
     let after = story.totals(&imported, &lake).await.unwrap();
-    assert_eq!(after.states, first.totals.states);
+    assert_eq!(after.features, first.totals.features);
     assert_eq!(after.log, first.totals.log);
     assert_eq!(
         after.imported[0], 0,

@@ -19,7 +19,8 @@ use api::profile::feature_service_client::FeatureServiceClient;
 use api::profile::profile_service_client::ProfileServiceClient;
 use api::profile::tenant_service_client::TenantServiceClient;
 use api::profile::{
-    BatchGetFeatureStatesRequest, CreateTenantRequest, ListCustomersRequest, Tenant,
+    BatchGetFeatureStatesRequest, CreateTenantRequest, FeatureValue, GetFeaturesRequest,
+    ListCustomersRequest, RebuildStatesRequest, RebuildStatesResponse, Tenant,
 };
 use api::scoring::model_service_client::ModelServiceClient;
 use api::scoring::scoring_service_client::ScoringServiceClient;
@@ -43,8 +44,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Totals {
     /// Customers with a profile.
     pub(crate) customers: i64,
-    /// State of every customer of the shop, in bytes, by customer number.
-    pub(crate) states: BTreeMap<String, Vec<u8>>,
+    /// Features of every customer of the shop, by customer number.
+    pub(crate) features: BTreeMap<String, Vec<String>>,
     /// Events in the log, and of these applied, parked, archived.
     pub(crate) log: [i64; 4],
     /// Accepted, quarantined and rejected events by source. (A caller who asks twice gets more duplicates.)
@@ -124,7 +125,11 @@ impl Story {
     }
 
     /// Sends events in batches. Each must get the receipt expected, or, when it was sent before, say that it was.
-    pub(crate) async fn ingest(&self, events: &[Event], expected: ReceiptCode) -> anyhow::Result<()> {
+    pub(crate) async fn ingest(
+        &self,
+        events: &[Event],
+        expected: ReceiptCode,
+    ) -> anyhow::Result<()> {
         let client = EventServiceClient::new(self.channels["ingestion"].clone());
         for batch in events.chunks(100) {
             let request = BatchIngestEventsRequest {
@@ -242,7 +247,7 @@ impl Story {
         }
         Ok(Totals {
             customers: self.customers().await?,
-            states: self.states().await?,
+            features: self.features().await?,
             log: [
                 status.accepted,
                 status.applied,
@@ -270,10 +275,37 @@ impl Story {
         Ok(answer.total_size)
     }
 
-    async fn states(&self) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+    /// Gets the features of every customer.
+    async fn features(&self) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+        self.check_states().await?;
         let client = FeatureServiceClient::new(self.channels["profile"].clone());
-        let mut told: Option<BTreeMap<String, Vec<u8>>> = None;
-        // The cache and the database must say the same.
+        let as_of = chrono::NaiveDate::parse_from_str(&shop::as_of(), "%Y-%m-%d")?
+            .and_time(chrono::NaiveTime::MIN);
+        let request = GetFeaturesRequest {
+            customers: references(),
+            features: Vec::new(),
+            as_of: Some(prost_types::Timestamp {
+                seconds: as_of.and_utc().timestamp(),
+                nanos: 0,
+            }),
+        };
+        let answer = self
+            .call("GetFeatures", || {
+                let (mut client, request) = (client.clone(), self.request(request.clone()));
+                async move { client.get_features(request).await }
+            })
+            .await?;
+        let told = |it: &FeatureValue| format!("{} {:?} {:?}", it.name, it.value, it.status());
+        let customers = answer.customers.iter().enumerate();
+        Ok(customers
+            .map(|(index, it)| (shop::customer(index), it.values.iter().map(told).collect()))
+            .collect())
+    }
+
+    /// Checks that the cache, the database and a replay of the lake hold the same states, bit for bit.
+    async fn check_states(&self) -> anyhow::Result<()> {
+        let client = FeatureServiceClient::new(self.channels["profile"].clone());
+        let mut told: Vec<Vec<Vec<u8>>> = Vec::new();
         for bypass_cache in [false, true] {
             let request = BatchGetFeatureStatesRequest {
                 customers: references(),
@@ -285,18 +317,26 @@ impl Story {
                     async move { client.batch_get_feature_states(request).await }
                 })
                 .await?;
-            let states = answer
-                .states
-                .into_iter()
-                .enumerate()
-                .map(|(index, it)| (shop::customer(index), it.state))
-                .collect();
-            if let Some(before) = &told {
-                ensure!(*before == states, "the cache and the database disagree");
-            }
-            told = Some(states);
+            told.push(answer.states.into_iter().map(|it| it.state).collect());
         }
-        told.context("states")
+        ensure!(told[0] == told[1], "the cache and the database disagree");
+        let client = ProfileServiceClient::new(self.channels["profile"].clone());
+        let request = RebuildStatesRequest {
+            request_id: Uuid::new_v4().to_string(),
+        };
+        let started = self
+            .call("RebuildStates", || {
+                let (mut client, request) = (client.clone(), self.request(request.clone()));
+                async move { client.rebuild_states(request).await }
+            })
+            .await?;
+        let rebuilt: RebuildStatesResponse = self.wait("profile", started).await?;
+        ensure!(
+            rebuilt.replaced == 0 && rebuilt.lagging == 0,
+            "the lake says otherwise: {rebuilt:?}"
+        );
+        ensure!(rebuilt.unchanged >= shop::CUSTOMERS as i64, "{rebuilt:?}");
+        Ok(())
     }
 
     /// Trains, scores, segments and allocates.
@@ -550,6 +590,11 @@ impl Outcome {
 
     /// Checks that another run came to the same end.
     pub(crate) fn assert_same(&self, other: &Self, what: &str) {
+        for (customer, features) in &self.totals.features {
+            for (one, two) in features.iter().zip(&other.totals.features[customer]) {
+                assert_eq!(one, two, "{what}: a feature of {customer} differs");
+            }
+        }
         assert_eq!(self.totals, other.totals, "{what}: totals differ");
         assert_eq!(self.segments, other.segments, "{what}: segments differ");
         for (name, (one, two)) in ["r", "alpha", "a", "b", "p", "q", "v"]

@@ -3,10 +3,13 @@
 use super::request_id;
 use crate::cli::{CreateTenant, Output, ServiceName};
 use crate::clients::Clients;
-use crate::output;
+use crate::progress::Progress;
 use crate::settings::{Embedded, Process};
 use crate::suite;
-use api::profile::{CreateTenantRequest, Tenant};
+use crate::{operation, output};
+use api::profile::{
+    CreateTenantRequest, RebuildStatesMetadata, RebuildStatesRequest, RebuildStatesResponse, Tenant,
+};
 use std::path::Path;
 
 /// Creates the tenant that the command line speaks for.
@@ -37,6 +40,34 @@ pub(crate) async fn create_tenant(
         format!(
             "created tenant {}: {}, {}",
             it.tenant_id, it.time_zone, it.currency_code
+        )
+    })
+}
+
+/// Replays the tenant's events from the lake into fresh states, and replaces those that differ.
+pub(crate) async fn rebuild(clients: &Clients, output: Output) -> anyhow::Result<()> {
+    let progress = Progress::start("rebuilding");
+    let request = clients.request(RebuildStatesRequest {
+        request_id: request_id(),
+    });
+    let started = clients
+        .profiles()
+        .rebuild_states(request)
+        .await
+        .map_err(clients.failed(ServiceName::Profile))?;
+    let told = |metadata: &RebuildStatesMetadata| {
+        progress.tell(format!(
+            "pass {}: {} fragments, {} replaced",
+            metadata.pass, metadata.fragments, metadata.replaced
+        ));
+    };
+    let rebuilt: RebuildStatesResponse =
+        operation::wait(clients, ServiceName::Profile, started.into_inner(), told).await?;
+    drop(progress);
+    output::message(output, &rebuilt, |it| {
+        format!(
+            "{} states replaced, {} were what the lake says, {} could not be compared because the lake lags behind",
+            it.replaced, it.unchanged, it.lagging
         )
     })
 }

@@ -18,7 +18,7 @@ use runtime::operations::{OperationContext, OperationHandler};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tonic::{Code, Status};
 
 /// Kind of the operation.
@@ -28,6 +28,8 @@ pub const TRAIN_MODEL: &str = "train-model";
 const DRAWS: usize = 500;
 /// How often progress is stored.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+/// How long to wait for the lake to be told whose events are whose; beyond it, training goes on without them.
+const IDENTITY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The data cannot identify a model.
 #[derive(Debug, thiserror::Error)]
@@ -113,8 +115,21 @@ impl OperationHandler for Trainer {
 }
 
 impl Trainer {
-    /// Reads the history, storing how far it has come.
+    /// Reads the history. Profile tells the lake whose events are whose a moment after it applied them: waits for it.
     async fn replay(&self, context: &OperationContext, request: &TrainModelRequest) -> Result<Replay, Status> {
+        let begin = Instant::now();
+        loop {
+            let replay = self.replay_once(context, request).await?;
+            if replay.events_without_customer == 0 || begin.elapsed() > IDENTITY_PATIENCE {
+                return Ok(replay);
+            }
+            context.checkpoint()?;
+            tokio::time::sleep(PROGRESS_INTERVAL).await;
+        }
+    }
+
+    /// Reads the history, storing how far it has come.
+    async fn replay_once(&self, context: &OperationContext, request: &TrainModelRequest) -> Result<Replay, Status> {
         let ask = ReplayRequest {
             tenant: context.tenant().as_str().to_owned(),
             as_of_day: parse_day(&request.as_of).unwrap_or(i32::MAX),

@@ -1,6 +1,7 @@
 //! Computes RFM segments: the lake's history as of a day, scores, groups, lifetime values, and one commit.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use api::common::{Freshness, Money};
 use api::profile::tenant_service_client::TenantServiceClient;
@@ -21,6 +22,12 @@ use crate::domain::summary::{self, Population};
 use crate::error::Error;
 use crate::rpc::{Asked, parse};
 use crate::store::{SegmentStore, StoredSegment};
+
+/// How long to wait for the lake to be told whose events are whose, and how often to look; beyond it, segments are
+/// computed without them and say so.
+const IDENTITY_PATIENCE: Duration = Duration::from_secs(30);
+/// See [`IDENTITY_PATIENCE`].
+const IDENTITY_POLL: Duration = Duration::from_millis(500);
 
 /// Kind of the operation.
 pub(crate) const KIND: &str = "compute_rfm_segments";
@@ -102,6 +109,20 @@ impl ComputeRfm {
     }
 
     async fn read(&self, context: &OperationContext, asked: &Asked) -> Result<Read, Error> {
+        let begin = Instant::now();
+        let replay = loop {
+            let replay = self.replay(context, asked).await?;
+            // Profile tells the lake whose events are whose a moment after it applied them.
+            if replay.events_without_customer == 0 || begin.elapsed() > IDENTITY_PATIENCE {
+                break replay;
+            }
+            tokio::time::sleep(IDENTITY_POLL).await;
+        };
+        let as_of = asked.as_of;
+        tokio::task::spawn_blocking(move || buyers(&replay, as_of)).await?
+    }
+
+    async fn replay(&self, context: &OperationContext, asked: &Asked) -> Result<Replay, Error> {
         let request = ReplayRequest {
             tenant: context.tenant().to_string(),
             as_of_day: asked.as_of.map_or(i32::MAX, day_number),
@@ -109,9 +130,7 @@ impl ComputeRfm {
         };
         let watcher = context.clone();
         let watch = move |_| if watcher.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let replay = self.lake.replay(&request, watch).await?;
-        let as_of = asked.as_of;
-        tokio::task::spawn_blocking(move || buyers(&replay, as_of)).await?
+        Ok(self.lake.replay(&request, watch).await?)
     }
 }
 
