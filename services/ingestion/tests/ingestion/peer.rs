@@ -115,6 +115,13 @@ impl ProfileService for Peer {
         Err(Status::unimplemented("not part of the protocol with ingestion"))
     }
 
+    async fn rebuild_states(
+        &self,
+        _: Request<RebuildStatesRequest>,
+    ) -> Result<Response<api::longrunning::Operation>, Status> {
+        Err(Status::unimplemented("not part of the protocol with ingestion"))
+    }
+
     async fn list_customers(
         &self,
         _: Request<ListCustomersRequest>,
