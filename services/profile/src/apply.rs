@@ -90,7 +90,8 @@ impl Applier {
             }
             let again = matches!(
                 &error,
-                Error::CacheAway | Error::Store(StoreError::Conflict(_) | StoreError::Unavailable(_))
+                Error::CacheAway
+                    | Error::Store(StoreError::Conflict(_) | StoreError::Unavailable(_))
             );
             if !again || attempt == ATTEMPTS_MAX {
                 return Err(error);
@@ -105,10 +106,22 @@ impl Applier {
     async fn attempt(&self, batch: &Batch, candidates: &Arc<Candidates>) -> Result<Applied, Error> {
         let permit = self.cache.permit_to_write(&self.store).await?;
         let tx = self.store.begin().await?;
-        if let Turn::Repeat(answers) = lanes::take(&tx, &batch.lane, batch.number, batch.fence).await? {
-            return Ok(Applied { answers, repeated: true });
+        if let Turn::Repeat(answers) =
+            lanes::take(&tx, &batch.lane, batch.number, batch.fence).await?
+        {
+            return Ok(Applied {
+                answers,
+                repeated: true,
+            });
         }
-        let mut work = Work { applier: self, tx: &tx, permit, tenants: BTreeMap::new(), entries: Vec::new(), parked: Vec::new() };
+        let mut work = Work {
+            applier: self,
+            tx: &tx,
+            permit,
+            tenants: BTreeMap::new(),
+            entries: Vec::new(),
+            parked: Vec::new(),
+        };
         let outcome = work.run(batch, candidates).await;
         let done = match outcome {
             Ok(done) => done,
@@ -134,7 +147,10 @@ impl Applier {
             self.cache.put_watermark(watermark_ms).await;
         }
         self.signal.changed();
-        Applied { answers: done.answers, repeated: false }
+        Applied {
+            answers: done.answers,
+            repeated: false,
+        }
     }
 
     /// Puts rebuilt states in the place of stored ones, in one transaction and under the same guard of the cache as a batch.
@@ -149,13 +165,21 @@ impl Applier {
         let tx = self.store.begin().await?;
         let loaded = load(&tx, tenant, identifiers).await?;
         let mut verdicts = Vec::with_capacity(rebuilt.len());
-        let mut outcome =
-            batch::replace(loaded.fragments, &loaded.customers, rebuilt, self.write_version, &mut |it| verdicts.push(it))?;
+        let mut outcome = batch::replace(
+            loaded.fragments,
+            &loaded.customers,
+            rebuilt,
+            self.write_version,
+            &mut |it| verdicts.push(it),
+        )?;
         if outcome.customers.is_empty() {
             return Ok(verdicts);
         }
         write_fragments(&tx, tenant, &outcome.fragments).await?;
-        let changed = outcome.customers.iter().map(|it| (tenant.to_owned(), it.id));
+        let changed = outcome
+            .customers
+            .iter()
+            .map(|it| (tenant.to_owned(), it.id));
         let marking = match self.cache.mark(permit, changed.collect()).await {
             Ok(marking) => marking,
             Err(error) => {
@@ -168,7 +192,9 @@ impl Applier {
         let ordinals = write_customers(&tx, tenant, &outcome, now_ms).await?;
         permit.confirm(&tx).await?;
         tx.commit().await?;
-        self.cache.publish(&marking, entries(tenant, &mut outcome, &ordinals)).await;
+        self.cache
+            .publish(&marking, entries(tenant, &mut outcome, &ordinals))
+            .await;
         self.cache.clear(marking).await;
         self.signal.changed();
         Ok(verdicts)
@@ -201,9 +227,18 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Does everything but the commit. On failure hands back the marks, which are void then.
-    async fn run(&mut self, batch: &Batch, candidates: &Arc<Candidates>) -> Result<Done, (Error, Marking)> {
+    async fn run(
+        &mut self,
+        batch: &Batch,
+        candidates: &Arc<Candidates>,
+    ) -> Result<Done, (Error, Marking)> {
         let nothing = |error: Error| (error, Marking::default());
-        self.parked.extend(candidates.undecodable.iter().map(|index| (*index, Park::Undecodable)));
+        self.parked.extend(
+            candidates
+                .undecodable
+                .iter()
+                .map(|index| (*index, Park::Undecodable)),
+        );
         for tenant in candidates.by_tenant.keys() {
             self.compute(tenant, candidates).await.map_err(nothing)?;
         }
@@ -215,7 +250,13 @@ impl Work<'_> {
             Ok((answers, watermark_ms)) => {
                 let links_skipped = self.tenants.values().map(|it| it.links_skipped).sum();
                 let entries = std::mem::take(&mut self.entries);
-                Ok(Done { answers, marking, entries, watermark_ms, links_skipped })
+                Ok(Done {
+                    answers,
+                    marking,
+                    entries,
+                    watermark_ms,
+                    links_skipped,
+                })
             }
             Err(error) => Err((error, marking)),
         }
@@ -231,17 +272,31 @@ impl Work<'_> {
         let mut identifiers = BTreeMap::new();
         for candidate in accepted.iter().map(|at| &all[*at]) {
             for identifier in &candidate.incoming.identifiers {
-                identifiers.entry(identifier.fragment).or_insert_with(|| identifier.clone());
+                identifiers
+                    .entry(identifier.fragment)
+                    .or_insert_with(|| identifier.clone());
             }
         }
         let loaded = load(self.tx, tenant, &identifiers).await?;
-        let (candidates, key, version) = (Arc::clone(candidates), tenant.to_owned(), self.applier.write_version);
+        let (candidates, key, version) = (
+            Arc::clone(candidates),
+            tenant.to_owned(),
+            self.applier.write_version,
+        );
         let computed = tokio::task::spawn_blocking(move || {
             let all = &candidates.by_tenant[&key];
             let events = accepted.iter().map(|at| &all[*at].incoming);
-            batch::apply(loaded.fragments, &loaded.customers, events, version, &mut Uuid::now_v7)
+            batch::apply(
+                loaded.fragments,
+                &loaded.customers,
+                events,
+                version,
+                &mut Uuid::now_v7,
+            )
         });
-        let outcome = computed.await.map_err(|it| StoreError::Failed(it.to_string()))??;
+        let outcome = computed
+            .await
+            .map_err(|it| StoreError::Failed(it.to_string()))??;
         write_fragments(self.tx, tenant, &outcome.fragments).await?;
         self.tenants.insert(tenant.to_owned(), outcome);
         Ok(())
@@ -258,7 +313,10 @@ impl Work<'_> {
         let tenants_currency = found.map(|it| it.currency_code).unwrap_or_default();
         let mut accepted = Vec::with_capacity(all.len());
         for (at, candidate) in all.iter().enumerate() {
-            let foreign = candidate.currency.as_ref().is_some_and(|it| *it != tenants_currency);
+            let foreign = candidate
+                .currency
+                .as_ref()
+                .is_some_and(|it| *it != tenants_currency);
             match refused.or(foreign.then_some(Park::CurrencyMismatch)) {
                 Some(park) => self.parked.push((candidate.index, park)),
                 None => accepted.push(at),
@@ -270,7 +328,10 @@ impl Work<'_> {
     /// Every customer that a reader may have in the cache and that changes. Nobody knows the id of a new one yet.
     fn changed(&self) -> Vec<(String, Uuid)> {
         let of_tenant = |(tenant, outcome): (&String, &Outcome)| {
-            let known = outcome.customers.iter().filter(|it| it.change != Change::Created);
+            let known = outcome
+                .customers
+                .iter()
+                .filter(|it| it.change != Change::Created);
             known.map(|it| (tenant.clone(), it.id)).collect::<Vec<_>>()
         };
         self.tenants.iter().flat_map(of_tenant).collect()
@@ -290,8 +351,15 @@ impl Work<'_> {
             self.entries.extend(entries(tenant, outcome, &ordinals));
         }
         self.parked.sort_by_key(|it| it.0);
-        let parked = self.parked.iter().map(|(index, park)| (*index, park.reason().to_owned())).collect();
-        let answers = Answers { events: batch.events.len(), parked };
+        let parked = self
+            .parked
+            .iter()
+            .map(|(index, park)| (*index, park.reason().to_owned()))
+            .collect();
+        let answers = Answers {
+            events: batch.events.len(),
+            parked,
+        };
         lanes::advance(self.tx, &batch.lane, batch.number, batch.fence, &answers).await?;
         if let Some(complete_through_ms) = batch.complete_through_ms {
             lanes::raise_watermark(self.tx, &batch.lane, complete_through_ms).await?;

@@ -87,9 +87,9 @@ impl Fault for Error {
         match self {
             Self::Invalid(fault) => fault.code(),
             Self::TenantNotFound(_) | Self::CustomerNotFound => Code::NotFound,
-            Self::TenantSuspended(_) | Self::BatchOutOfOrder { .. } | Self::BatchForgotten { .. } => {
-                Code::FailedPrecondition
-            }
+            Self::TenantSuspended(_)
+            | Self::BatchOutOfOrder { .. }
+            | Self::BatchForgotten { .. } => Code::FailedPrecondition,
             Self::TenantExists(_) => Code::AlreadyExists,
             Self::EtagMismatch | Self::Fenced { .. } => Code::Aborted,
             Self::FeatureUnknown(_) => Code::InvalidArgument,
@@ -132,11 +132,16 @@ impl Fault for Error {
 
     fn metadata(&self) -> Vec<(String, String)> {
         match self {
-            Self::TenantNotFound(tenant) | Self::TenantSuspended(tenant) | Self::TenantExists(tenant) => {
+            Self::TenantNotFound(tenant)
+            | Self::TenantSuspended(tenant)
+            | Self::TenantExists(tenant) => {
                 vec![("tenant".to_owned(), tenant.clone())]
             }
             Self::BatchOutOfOrder { lane, last, .. } => {
-                vec![("lane".to_owned(), lane.clone()), ("last_number".to_owned(), last.to_string())]
+                vec![
+                    ("lane".to_owned(), lane.clone()),
+                    ("last_number".to_owned(), last.to_string()),
+                ]
             }
             Self::PositionExpired { floor } => vec![("floor".to_owned(), floor.to_string())],
             _ => Vec::new(),

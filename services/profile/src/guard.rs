@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache::{CacheError, Epoch, EpochGrant, EpochLease, EpochSource, FeatureCache, LEASE, MarkToken, wait_out_lease};
+use cache::{
+    CacheError, Epoch, EpochGrant, EpochLease, EpochSource, FeatureCache, LEASE, MarkToken,
+    wait_out_lease,
+};
 use store::{Store, StoreError, WriteTx, epoch};
 use uuid::Uuid;
 
@@ -64,8 +67,13 @@ struct StoredEpoch(Store);
 #[async_trait]
 impl EpochSource for StoredEpoch {
     async fn read(&self) -> Result<EpochGrant, CacheError> {
-        let epoch = epoch::read(self.0.reader(), EPOCH).await.map_err(|it| CacheError::EpochUnknown(it.to_string()))?;
-        Ok(EpochGrant { epoch: Epoch(epoch), lease: LEASE })
+        let epoch = epoch::read(self.0.reader(), EPOCH)
+            .await
+            .map_err(|it| CacheError::EpochUnknown(it.to_string()))?;
+        Ok(EpochGrant {
+            epoch: Epoch(epoch),
+            lease: LEASE,
+        })
     }
 }
 
@@ -88,7 +96,10 @@ async fn raise(store: &Store, epoch: Epoch) -> Result<bool, Error> {
 impl CacheGuard {
     /// Guards `cache` by the epoch kept in `store`.
     pub(crate) fn new(cache: Arc<dyn FeatureCache>, store: &Store) -> Self {
-        Self { cache, lease: EpochLease::new(Arc::new(StoredEpoch(store.clone()))) }
+        Self {
+            cache,
+            lease: EpochLease::new(Arc::new(StoredEpoch(store.clone()))),
+        }
     }
 
     /// The cache, for readers.
@@ -115,7 +126,11 @@ impl CacheGuard {
     ///
     /// # Errors
     /// [`Error::CacheAway`] when the cache cannot be reached: undo the transaction, [`suspend`](Self::suspend), begin again.
-    pub(crate) async fn mark(&self, permit: WritePermit, customers: Vec<(String, Uuid)>) -> Result<Marking, Error> {
+    pub(crate) async fn mark(
+        &self,
+        permit: WritePermit,
+        customers: Vec<(String, Uuid)>,
+    ) -> Result<Marking, Error> {
         let mut marking = Marking::default();
         if !permit.0.is_open() {
             return Ok(marking);
@@ -142,14 +157,33 @@ impl CacheGuard {
     pub(crate) async fn publish(&self, marking: &Marking, entries: Vec<Entry>) {
         let mut by_tenant: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
         for entry in entries {
-            by_tenant.entry(entry.tenant.clone()).or_default().push(entry);
+            by_tenant
+                .entry(entry.tenant.clone())
+                .or_default()
+                .push(entry);
         }
         for (tenant, marked, mark) in &marking.marks {
             let entries = by_tenant.remove(tenant).unwrap_or_default();
-            let entries = entries.into_iter().filter(|it| marked.contains(&it.customer)).filter_map(|it| {
-                let Entry { customer, version, ordinal, state, .. } = it;
-                Some((customer, cache::Entry { version, ordinal, state: state? }))
-            });
+            let entries = entries
+                .into_iter()
+                .filter(|it| marked.contains(&it.customer))
+                .filter_map(|it| {
+                    let Entry {
+                        customer,
+                        version,
+                        ordinal,
+                        state,
+                        ..
+                    } = it;
+                    Some((
+                        customer,
+                        cache::Entry {
+                            version,
+                            ordinal,
+                            state: state?,
+                        },
+                    ))
+                });
             if let Err(error) = self.cache.set_if_newer(mark, entries.collect()).await {
                 tracing::warn!(%error, "cannot set entries in the cache; they are read from the database");
             }

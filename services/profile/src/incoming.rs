@@ -57,7 +57,11 @@ pub(crate) fn read(events: &[StandardEvent]) -> Candidates {
     let mut candidates = Candidates::default();
     for (event, index) in events.iter().zip(0..) {
         match candidate(event, index) {
-            Some(candidate) => candidates.by_tenant.entry(event.tenant.clone()).or_default().push(candidate),
+            Some(candidate) => candidates
+                .by_tenant
+                .entry(event.tenant.clone())
+                .or_default()
+                .push(candidate),
             None => candidates.undecodable.push(index),
         }
     }
@@ -68,7 +72,11 @@ fn candidate(event: &StandardEvent, index: u32) -> Option<Candidate> {
     let time = |it: &Option<prost_types::Timestamp>| {
         Some(runtime::time::from_proto(it.as_ref()?)?.timestamp_millis())
     };
-    let identifiers: Vec<Identifier> = event.fragments.iter().map(identifier).collect::<Option<_>>()?;
+    let identifiers: Vec<Identifier> = event
+        .fragments
+        .iter()
+        .map(identifier)
+        .collect::<Option<_>>()?;
     if identifiers.is_empty() || event.tenant.is_empty() || event.r#type.is_empty() {
         return None;
     }
@@ -80,7 +88,11 @@ fn candidate(event: &StandardEvent, index: u32) -> Option<Candidate> {
         known_ms: time(&event.known_time)?,
     };
     let currency = event.value.as_ref().map(|it| it.currency_code.clone());
-    Some(Candidate { index, incoming, currency })
+    Some(Candidate {
+        index,
+        incoming,
+        currency,
+    })
 }
 
 fn identifier(fragment: &FragmentRef) -> Option<Identifier> {
@@ -91,5 +103,9 @@ fn identifier(fragment: &FragmentRef) -> Option<Identifier> {
         IdentifierStrength::Strong => Strength::Strong,
     };
     let id = fragment.fragment_id.as_slice().try_into().ok()?;
-    Some(Identifier { fragment: id, namespace: fragment.namespace.clone(), strength })
+    Some(Identifier {
+        fragment: id,
+        namespace: fragment.namespace.clone(),
+        strength,
+    })
 }

@@ -23,7 +23,12 @@ pub(crate) trait Job: Send {
 
 /// Runs a job again and again until shutdown, with a pause after each run; a job that is at work ends its run first.
 /// Failures are logged, and tried again after a longer pause.
-pub(crate) async fn repeat(name: &'static str, interval: Duration, shutdown: &Shutdown, job: &mut dyn Job) {
+pub(crate) async fn repeat(
+    name: &'static str,
+    interval: Duration,
+    shutdown: &Shutdown,
+    job: &mut dyn Job,
+) {
     let mut pause = interval;
     loop {
         tokio::select! {

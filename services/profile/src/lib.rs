@@ -6,14 +6,14 @@
 
 use std::sync::Arc;
 
+use ::store::Store;
+use ::store::operations::SeaOperationLog;
 use anyhow::Context;
 use api::profile::feature_service_server::FeatureServiceServer;
 use api::profile::identity_service_server::IdentityServiceServer;
 use api::profile::profile_service_server::ProfileServiceServer;
 use api::profile::tenant_service_server::TenantServiceServer;
 use cache::{FeatureCache, Flights};
-use ::store::Store;
-use ::store::operations::SeaOperationLog;
 use lake::Lake;
 use runtime::identity::IdentityKey;
 use runtime::operations::Operations;
@@ -34,7 +34,8 @@ mod signal;
 mod store;
 
 pub use config::{
-    Config, FeedConfig, IdentityConfig, LakeConfig, OutboxConfig, RepairConfig, StateConfig, WatermarkConfig,
+    Config, FeedConfig, IdentityConfig, LakeConfig, OutboxConfig, RepairConfig, StateConfig,
+    WatermarkConfig,
 };
 
 use apply::Applier;
@@ -64,11 +65,20 @@ pub struct Service {
 impl Service {
     /// Connects to the database and the lake. The tables must be there: see [`Service::migrate`].
     pub async fn open(config: Config, cache: Arc<dyn FeatureCache>) -> anyhow::Result<Self> {
-        let store = Store::open(&config.database).await.context("open the database")?;
-        let lake = Lake::open(&config.lake.path).await.context("open the lake")?;
+        let store = Store::open(&config.database)
+            .await
+            .context("open the database")?;
+        let lake = Lake::open(&config.lake.path)
+            .await
+            .context("open the lake")?;
         let key = IdentityKey::load(&config.identity.key_file).context("read the identity key")?;
         let write_version = features::Version::from_number(config.state.write_version)
-            .with_context(|| format!("state.write_version {} is not known", config.state.write_version))?;
+            .with_context(|| {
+                format!(
+                    "state.write_version {} is not known",
+                    config.state.write_version
+                )
+            })?;
         let guard = Arc::new(CacheGuard::new(cache, &store));
         let (signal, metrics) = (FeedSignal::new(), Metrics::new());
         let applier = Applier {
@@ -93,15 +103,22 @@ impl Service {
             stuck_after: config.watermark.stuck_after,
         };
         let core = Arc::new(core);
-        let rebuild = Rebuild { core: Arc::clone(&core), lake: lake.clone() };
+        let rebuild = Rebuild {
+            core: Arc::clone(&core),
+            lake: lake.clone(),
+        };
         core.operations.register(REBUILD_STATES, Arc::new(rebuild));
         Ok(Self { config, core, lake })
     }
 
     /// Brings the tables up to date.
     pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-        let store = Store::open(&config.database).await.context("open the database")?;
-        ::store::migrate::<store::migrations::Migrator>(&store).await.context("migrate the database")?;
+        let store = Store::open(&config.database)
+            .await
+            .context("open the database")?;
+        ::store::migrate::<store::migrations::Migrator>(&store)
+            .await
+            .context("migrate the database")?;
         store.close().await.context("close the database")
     }
 
@@ -110,28 +127,49 @@ impl Service {
     pub fn routes(&self) -> Routes {
         let limit = self.config.server.message_bytes_max;
         let core = || Arc::clone(&self.core);
-        Routes::new(TenantServiceServer::new(rpc::tenants::Tenants(core())).max_decoding_message_size(limit))
-            .add_service(ProfileServiceServer::new(rpc::profiles::Profiles(core())).max_decoding_message_size(limit))
-            .add_service(IdentityServiceServer::new(rpc::identity::Identity(core())).max_decoding_message_size(limit))
-            .add_service(FeatureServiceServer::new(rpc::features::Features(core())).max_decoding_message_size(limit))
-            .add_service(self.core.operations.grpc())
+        Routes::new(
+            TenantServiceServer::new(rpc::tenants::Tenants(core()))
+                .max_decoding_message_size(limit),
+        )
+        .add_service(
+            ProfileServiceServer::new(rpc::profiles::Profiles(core()))
+                .max_decoding_message_size(limit),
+        )
+        .add_service(
+            IdentityServiceServer::new(rpc::identity::Identity(core()))
+                .max_decoding_message_size(limit),
+        )
+        .add_service(
+            FeatureServiceServer::new(rpc::features::Features(core()))
+                .max_decoding_message_size(limit),
+        )
+        .add_service(self.core.operations.grpc())
     }
 
     /// Does the background work until shutdown; returns when it has stopped at a safe point.
     pub async fn run(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
-        let Config { outbox, repair, feed, .. } = &self.config;
+        let Config {
+            outbox,
+            repair,
+            feed,
+            ..
+        } = &self.config;
         let store = &self.core.store;
         if let Some(watermark) = store::lanes::complete_through(store.reader()).await? {
             self.core.guard.put_watermark(watermark).await;
         }
-        let mut lines = Outbox::open(store.clone(), self.lake.clone(), self.core.metrics.clone()).await?;
+        let mut lines =
+            Outbox::open(store.clone(), self.lake.clone(), self.core.metrics.clone()).await?;
         let mut repairer = Repairer {
             store: store.clone(),
             guard: Arc::clone(&self.core.guard),
             orphan_age: repair.orphan_age,
             write_version: self.core.write_version,
         };
-        let mut trim = Trim { store: store.clone(), keep: feed.keep };
+        let mut trim = Trim {
+            store: store.clone(),
+            keep: feed.keep,
+        };
         self.core.operations.resume().await?;
         tokio::join!(
             jobs::repeat("identity outbox", outbox.interval, &shutdown, &mut lines),
@@ -149,7 +187,11 @@ impl Service {
 }
 
 /// Runs work that takes long off the threads that serve.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, error::Error> {
-    let failed = |it: tokio::task::JoinError| error::Error::Store(::store::StoreError::Failed(it.to_string()));
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, error::Error> {
+    let failed = |it: tokio::task::JoinError| {
+        error::Error::Store(::store::StoreError::Failed(it.to_string()))
+    };
     tokio::task::spawn_blocking(work).await.map_err(failed)
 }

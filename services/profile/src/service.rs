@@ -85,9 +85,17 @@ impl Core {
 
     fn judge(&self, complete_through_ms: Option<i64>) -> Fresh {
         let age_ms = complete_through_ms.map(|it| runtime::clock::now().timestamp_millis() - it);
-        let stuck = age_ms.is_some_and(|it| u128::try_from(it).is_ok_and(|it| it > self.stuck_after.as_millis()));
-        let reasons = if stuck { vec!["WATERMARK_STUCK"] } else { Vec::new() };
-        Fresh { complete_through_ms, reasons }
+        let stuck = age_ms
+            .is_some_and(|it| u128::try_from(it).is_ok_and(|it| it > self.stuck_after.as_millis()));
+        let reasons = if stuck {
+            vec!["WATERMARK_STUCK"]
+        } else {
+            Vec::new()
+        };
+        Fresh {
+            complete_through_ms,
+            reasons,
+        }
     }
 
     /// Reads customers with their fragments from the database, in the order asked.
@@ -97,12 +105,25 @@ impl Core {
         asked: &[Asked],
     ) -> Result<Vec<Option<Arc<CustomerRow>>>, Error> {
         let mut rows: HashMap<Asked, Arc<CustomerRow>> = HashMap::new();
-        let mut left: Vec<Asked> = asked.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let mut left: Vec<Asked> = asked
+            .iter()
+            .copied()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         for _ in 0..RESOLVE_ATTEMPTS {
             let resolved = customers::resolve(self.store.reader(), tenant, &left).await?;
             let ids: BTreeSet<Uuid> = resolved.values().map(|it| it.id).collect();
-            let read = customers::read(self.store.reader(), tenant, &ids.into_iter().collect::<Vec<_>>()).await?;
-            let read: BTreeMap<Uuid, Arc<CustomerRow>> = read.into_iter().map(|(id, row)| (id, Arc::new(row))).collect();
+            let read = customers::read(
+                self.store.reader(),
+                tenant,
+                &ids.into_iter().collect::<Vec<_>>(),
+            )
+            .await?;
+            let read: BTreeMap<Uuid, Arc<CustomerRow>> = read
+                .into_iter()
+                .map(|(id, row)| (id, Arc::new(row)))
+                .collect();
             for (asked, customer) in &resolved {
                 if let Some(row) = read.get(&customer.id) {
                     rows.insert(*asked, Arc::clone(row));
@@ -125,7 +146,11 @@ impl Core {
         bypass_cache: bool,
     ) -> Result<States, Error> {
         let mut fresh = self.freshness().await?;
-        let ids = if bypass_cache { HashMap::new() } else { self.cacheable(tenant, asked).await? };
+        let ids = if bypass_cache {
+            HashMap::new()
+        } else {
+            self.cacheable(tenant, asked).await?
+        };
         let cached = match ids.is_empty() {
             true => Some(Cached::default()),
             false => self.ask_cache(tenant, &ids).await,
@@ -138,15 +163,25 @@ impl Core {
             let watermark = cached.watermark_ms;
             let reasons = std::mem::take(&mut fresh.reasons);
             fresh = self.judge(watermark);
-            fresh.reasons.extend(reasons.into_iter().filter(|it| *it != "WATERMARK_STUCK"));
+            fresh
+                .reasons
+                .extend(reasons.into_iter().filter(|it| *it != "WATERMARK_STUCK"));
         }
         let hit = |it: &Asked| cached.found.get(ids.get(it)?).cloned();
         let mut rows: Vec<Option<StateRow>> = asked.iter().map(hit).collect();
-        let missing: Vec<Asked> =
-            asked.iter().zip(&rows).filter(|(_, row)| row.is_none()).map(|(asked, _)| *asked).collect();
-        self.metrics.served(asked.len() - missing.len(), missing.len());
+        let missing: Vec<Asked> = asked
+            .iter()
+            .zip(&rows)
+            .filter(|(_, row)| row.is_none())
+            .map(|(asked, _)| *asked)
+            .collect();
+        self.metrics
+            .served(asked.len() - missing.len(), missing.len());
         if !missing.is_empty() {
-            let mut loaded = self.load_shared(tenant, &missing, cached.tokens).await?.into_iter();
+            let mut loaded = self
+                .load_shared(tenant, &missing, cached.tokens)
+                .await?
+                .into_iter();
             for row in rows.iter_mut().filter(|it| it.is_none()) {
                 *row = loaded.next().flatten();
             }
@@ -155,29 +190,70 @@ impl Core {
     }
 
     /// Ids under which the cache may have what is asked for.
-    async fn cacheable(&self, tenant: &str, asked: &[Asked]) -> Result<HashMap<Asked, Uuid>, Error> {
-        let fragments: Vec<Asked> = asked.iter().copied().filter(|it| matches!(it, Asked::Fragment(_))).collect();
+    async fn cacheable(
+        &self,
+        tenant: &str,
+        asked: &[Asked],
+    ) -> Result<HashMap<Asked, Uuid>, Error> {
+        let fragments: Vec<Asked> = asked
+            .iter()
+            .copied()
+            .filter(|it| matches!(it, Asked::Fragment(_)))
+            .collect();
         let mut ids: HashMap<Asked, Uuid> = HashMap::with_capacity(asked.len());
         if !fragments.is_empty() {
             let resolved = customers::resolve(self.store.reader(), tenant, &fragments).await?;
-            ids.extend(resolved.into_iter().map(|(asked, customer)| (asked, customer.id)));
+            ids.extend(
+                resolved
+                    .into_iter()
+                    .map(|(asked, customer)| (asked, customer.id)),
+            );
         }
-        ids.extend(asked.iter().filter_map(|it| if let Asked::Id(id) = it { Some((*it, *id)) } else { None }));
+        ids.extend(asked.iter().filter_map(|it| {
+            if let Asked::Id(id) = it {
+                Some((*it, *id))
+            } else {
+                None
+            }
+        }));
         Ok(ids)
     }
 
     /// Asks the cache; `None` when it cannot be asked.
     async fn ask_cache(&self, tenant: &str, ids: &HashMap<Asked, Uuid>) -> Option<Cached> {
-        let ids: Vec<Uuid> = ids.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let ids: Vec<Uuid> = ids
+            .values()
+            .copied()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         let epoch = self.guard.lease().current().await.ok()?;
         let read = self.guard.cache().read(epoch, tenant, &ids).await;
-        let read = read.inspect_err(|error| tracing::debug!(%error, "cache not read")).ok()?;
-        let mut cached = Cached { watermark_ms: read.watermark, ..Cached::default() };
+        let read = read
+            .inspect_err(|error| tracing::debug!(%error, "cache not read"))
+            .ok()?;
+        let mut cached = Cached {
+            watermark_ms: read.watermark,
+            ..Cached::default()
+        };
         for (id, lookup) in ids.into_iter().zip(read.lookups) {
             match lookup {
                 Lookup::Hit(entry) if entry.is_unknown() => {}
-                Lookup::Hit(cache::Entry { version, ordinal, state }) => {
-                    cached.found.insert(id, StateRow { id, ordinal, version, state, from_cache: true });
+                Lookup::Hit(cache::Entry {
+                    version,
+                    ordinal,
+                    state,
+                }) => {
+                    cached.found.insert(
+                        id,
+                        StateRow {
+                            id,
+                            ordinal,
+                            version,
+                            state,
+                            from_cache: true,
+                        },
+                    );
                 }
                 Lookup::Marked => {}
                 Lookup::Miss(token) => {
@@ -196,8 +272,15 @@ impl Core {
         tokens: HashMap<Uuid, FillToken>,
     ) -> Result<Vec<Option<StateRow>>, Error> {
         if let ([only], Some(token)) = (asked, tokens.values().next()) {
-            let (core, tenant, asked, tokens) = (Arc::clone(self), tenant.to_owned(), *only, tokens.clone());
-            let load = async move { core.load(&tenant, &[asked], tokens).await.ok()?.pop().flatten() };
+            let (core, tenant, asked, tokens) =
+                (Arc::clone(self), tenant.to_owned(), *only, tokens.clone());
+            let load = async move {
+                core.load(&tenant, &[asked], tokens)
+                    .await
+                    .ok()?
+                    .pop()
+                    .flatten()
+            };
             let shared = self.flights.run(token.clone(), Box::pin(load)).await;
             if shared.is_some() {
                 return Ok(vec![shared]);
@@ -218,8 +301,20 @@ impl Core {
         let mut fills = Vec::new();
         for row in merged.iter().flatten() {
             if let Some(token) = tokens.remove(&row.id) {
-                let StateRow { version, ordinal, state, .. } = row.clone();
-                fills.push((token, cache::Entry { version, ordinal, state }));
+                let StateRow {
+                    version,
+                    ordinal,
+                    state,
+                    ..
+                } = row.clone();
+                fills.push((
+                    token,
+                    cache::Entry {
+                        version,
+                        ordinal,
+                        state,
+                    },
+                ));
             }
         }
         if !fills.is_empty()
@@ -231,14 +326,26 @@ impl Core {
     }
 
     /// Merges the fragments of customers.
-    async fn merge(&self, customers: Vec<Option<Arc<CustomerRow>>>) -> Result<Vec<Option<StateRow>>, Error> {
+    async fn merge(
+        &self,
+        customers: Vec<Option<Arc<CustomerRow>>>,
+    ) -> Result<Vec<Option<StateRow>>, Error> {
         let version = self.write_version;
         let merge = move || {
             let one = |row: &Arc<CustomerRow>| {
                 let state = merged_bytes(row, version)?;
-                Ok(StateRow { id: row.id, ordinal: row.ordinal, version: row.version, state, from_cache: false })
+                Ok(StateRow {
+                    id: row.id,
+                    ordinal: row.ordinal,
+                    version: row.version,
+                    state,
+                    from_cache: false,
+                })
             };
-            customers.iter().map(|it| it.as_ref().map(one).transpose()).collect::<Result<_, Error>>()
+            customers
+                .iter()
+                .map(|it| it.as_ref().map(one).transpose())
+                .collect::<Result<_, Error>>()
         };
         crate::blocking(merge).await?
     }
@@ -255,6 +362,9 @@ pub(crate) fn merged_bytes(row: &CustomerRow, version: features::Version) -> Res
 
 /// Merged state of a customer.
 pub(crate) fn merged_state(row: &CustomerRow) -> Result<features::CustomerState, Error> {
-    let states = row.fragments.iter().map(|it| (&it.identifier.fragment, it.state.as_slice()));
+    let states = row
+        .fragments
+        .iter()
+        .map(|it| (&it.identifier.fragment, it.state.as_slice()));
     Ok(batch::merge_states(states)?)
 }

@@ -2,6 +2,10 @@
 
 #[path = "profile/harness.rs"]
 mod harness;
+#[path = "profile/place.rs"]
+mod place;
+#[path = "profile/proxy.rs"]
+mod proxy;
 
 #[path = "profile/apply.rs"]
 mod apply;

@@ -5,6 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use features::{CustomerState, Event, Version};
 use uuid::Uuid;
 
+mod replace;
+
+pub use replace::{Verdict, replace};
+
 use super::identity::{Directory, FragmentId, Identifier, Slot};
 
 /// A fragment as the store has it.
@@ -149,50 +153,6 @@ pub fn apply<'a>(
     work.finish(write_version)
 }
 
-/// Puts rebuilt states in the place of stored ones, where they hold equally many events: a fragment's events come in one
-/// order, so equally many are the same. A stored state that cannot be read is replaced whatever it held.
-///
-/// `customers` and `fragments` are as for [`apply`]. `verdict` is told of every stored fragment among `rebuilt`.
-///
-/// # Errors
-/// When a state that is to be merged cannot be read.
-pub fn replace(
-    fragments: Vec<StoredFragment>,
-    customers: &[StoredCustomer],
-    rebuilt: &HashMap<FragmentId, CustomerState>,
-    write_version: Version,
-    verdict: &mut dyn FnMut(Verdict),
-) -> Result<Outcome, BatchError> {
-    let mut work = Work::new(fragments, customers)?;
-    for (fragment, state) in rebuilt {
-        let Some(bytes) = work.stored.get(fragment) else {
-            continue;
-        };
-        let same_events = decode(fragment, bytes).map_or(true, |it| it.events() == state.events());
-        let same_bytes = *bytes == state.encode(write_version);
-        verdict(match (same_events, same_bytes) {
-            (false, _) => Verdict::Lagging(*fragment),
-            (true, true) => Verdict::Unchanged,
-            (true, false) => Verdict::Replaced,
-        });
-        if same_events && !same_bytes {
-            work.changed.insert(*fragment, state.clone());
-        }
-    }
-    work.finish(write_version)
-}
-
-/// What became of a fragment in [`replace`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Its state differed and was replaced.
-    Replaced,
-    /// Its state was the same.
-    Unchanged,
-    /// Its state holds other events than the rebuilt one.
-    Lagging(FragmentId),
-}
-
 struct Work<'a> {
     directory: Directory,
     customers: HashMap<Uuid, &'a StoredCustomer>,
@@ -204,10 +164,15 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(fragments: Vec<StoredFragment>, customers: &'a [StoredCustomer]) -> Result<Self, BatchError> {
+    fn new(
+        fragments: Vec<StoredFragment>,
+        customers: &'a [StoredCustomer],
+    ) -> Result<Self, BatchError> {
         let mut directory = Directory::default();
-        let slots: HashMap<Uuid, Slot> =
-            customers.iter().map(|it| (it.id, directory.know_customer(it.id, it.ordinal))).collect();
+        let slots: HashMap<Uuid, Slot> = customers
+            .iter()
+            .map(|it| (it.id, directory.know_customer(it.id, it.ordinal)))
+            .collect();
         let mut stored = HashMap::with_capacity(fragments.len());
         for fragment in fragments {
             let slot = slots
@@ -217,11 +182,24 @@ impl<'a> Work<'a> {
             stored.insert(fragment.identifier.fragment, fragment.state);
         }
         let customers = customers.iter().map(|it| (it.id, it)).collect();
-        Ok(Self { directory, customers, stored, changed: BTreeMap::new(), outcome: Outcome::default() })
+        Ok(Self {
+            directory,
+            customers,
+            stored,
+            changed: BTreeMap::new(),
+            outcome: Outcome::default(),
+        })
     }
 
-    fn take(&mut self, incoming: &Incoming, fresh: &mut dyn FnMut() -> Uuid) -> Result<(), BatchError> {
-        let Some(settled) = self.directory.settle(&incoming.identifiers, incoming.known_ms, fresh) else {
+    fn take(
+        &mut self,
+        incoming: &Incoming,
+        fresh: &mut dyn FnMut() -> Uuid,
+    ) -> Result<(), BatchError> {
+        let Some(settled) = self
+            .directory
+            .settle(&incoming.identifiers, incoming.known_ms, fresh)
+        else {
             return Ok(());
         };
         let own = incoming.identifiers[0].fragment;
@@ -247,8 +225,11 @@ impl<'a> Work<'a> {
     }
 
     fn finish(mut self, write_version: Version) -> Result<Outcome, BatchError> {
-        let encoded: HashMap<FragmentId, Vec<u8>> =
-            self.changed.iter().map(|(fragment, state)| (*fragment, state.encode(write_version))).collect();
+        let encoded: HashMap<FragmentId, Vec<u8>> = self
+            .changed
+            .iter()
+            .map(|(fragment, state)| (*fragment, state.encode(write_version)))
+            .collect();
         let mut touched = self.write_fragments(&encoded);
         for merge in self.directory.merges() {
             touched.insert(merge.from);
@@ -272,27 +253,46 @@ impl<'a> Work<'a> {
 
     /// Lists the fragments and identity lines to write; returns the customers that they touch.
     fn write_fragments(&mut self, encoded: &HashMap<FragmentId, Vec<u8>>) -> BTreeSet<Slot> {
-        let placements: BTreeMap<FragmentId, _> =
-            self.directory.placements().into_iter().map(|it| (it.fragment, it)).collect();
+        let placements: BTreeMap<FragmentId, _> = self
+            .directory
+            .placements()
+            .into_iter()
+            .map(|it| (it.fragment, it))
+            .collect();
         let mut ids: BTreeSet<FragmentId> = placements.keys().copied().collect();
         ids.extend(self.changed.keys());
         let mut touched = BTreeSet::new();
         for fragment in ids {
-            let (Some(identifier), Some(slot)) =
-                (self.directory.identifier(&fragment), self.directory.customer_of(&fragment))
-            else {
+            let (Some(identifier), Some(slot)) = (
+                self.directory.identifier(&fragment),
+                self.directory.customer_of(&fragment),
+            ) else {
                 continue;
             };
             touched.insert(slot);
             let customer = self.directory.id(slot);
             let placement = placements.get(&fragment);
             if let Some(placement) = placement {
-                self.outcome.identity.push(IdentityWrite { fragment, customer, known_ms: placement.known_ms });
+                self.outcome.identity.push(IdentityWrite {
+                    fragment,
+                    customer,
+                    known_ms: placement.known_ms,
+                });
             }
-            let state = encoded.get(&fragment).or_else(|| self.stored.get(&fragment)).cloned().unwrap_or_default();
+            let state = encoded
+                .get(&fragment)
+                .or_else(|| self.stored.get(&fragment))
+                .cloned()
+                .unwrap_or_default();
             let known_ms = self.directory.known_ms(&fragment).unwrap_or_default();
             let placed = placement.is_some();
-            self.outcome.fragments.push(FragmentWrite { identifier, customer, known_ms, placed, state });
+            self.outcome.fragments.push(FragmentWrite {
+                identifier,
+                customer,
+                known_ms,
+                placed,
+                state,
+            });
         }
         touched
     }
@@ -310,7 +310,11 @@ impl<'a> Work<'a> {
         let (change, state) = if survivor != slot {
             (Change::MergedInto(self.directory.id(survivor)), Vec::new())
         } else {
-            let change = if stored.is_some() { Change::Updated } else { Change::Created };
+            let change = if stored.is_some() {
+                Change::Updated
+            } else {
+                Change::Created
+            };
             (change, self.merged(fragments, encoded, write_version)?)
         };
         Ok(CustomerWrite {
@@ -330,7 +334,12 @@ impl<'a> Work<'a> {
         encoded: &HashMap<FragmentId, Vec<u8>>,
         write_version: Version,
     ) -> Result<Vec<u8>, BatchError> {
-        let wire = |it: &FragmentId| encoded.get(it).or_else(|| self.stored.get(it)).filter(|it| !it.is_empty());
+        let wire = |it: &FragmentId| {
+            encoded
+                .get(it)
+                .or_else(|| self.stored.get(it))
+                .filter(|it| !it.is_empty())
+        };
         let holding: Vec<&FragmentId> = fragments.iter().filter(|it| wire(it).is_some()).collect();
         if let [only] = holding[..] {
             return Ok(wire(only).cloned().unwrap_or_default());

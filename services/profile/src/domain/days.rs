@@ -16,7 +16,9 @@ pub fn start_of(day: i32, zone: Tz) -> Option<DateTime<Utc>> {
     let date = NaiveDate::from_epoch_days(day)?;
     let midnight = date.and_time(NaiveTime::MIN);
     match zone.from_local_datetime(&midnight) {
-        LocalResult::Single(start) | LocalResult::Ambiguous(start, _) => Some(start.with_timezone(&Utc)),
+        LocalResult::Single(start) | LocalResult::Ambiguous(start, _) => {
+            Some(start.with_timezone(&Utc))
+        }
         LocalResult::None => first_moment(date, zone),
     }
 }
@@ -24,7 +26,10 @@ pub fn start_of(day: i32, zone: Tz) -> Option<DateTime<Utc>> {
 /// Looks for the first quarter of an hour of a date that the zone has.
 fn first_moment(date: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
     let quarters = (1..96).filter_map(|quarter| date.and_hms_opt(quarter / 4, quarter % 4 * 15, 0));
-    quarters.filter_map(|it| zone.from_local_datetime(&it).earliest()).next().map(|it| it.with_timezone(&Utc))
+    quarters
+        .filter_map(|it| zone.from_local_datetime(&it).earliest())
+        .next()
+        .map(|it| it.with_timezone(&Utc))
 }
 
 /// Last whole second of a day in a zone. `None` for days beyond the calendar.

@@ -16,11 +16,21 @@ pub struct Trait {
 /// Describes a customer by the features of one row. A dimension of which nothing is known says so.
 #[must_use]
 pub fn describe(row: &Row) -> Vec<Trait> {
-    let mut traits = vec![basic(row), life_cycle(row), behaviour(row), spending(row), interest(row)];
+    let mut traits = vec![
+        basic(row),
+        life_cycle(row),
+        behaviour(row),
+        spending(row),
+        interest(row),
+    ];
     traits.extend(rhythm(row));
     traits.extend(response(row));
     traits.extend(satisfaction(row));
-    traits.sort_by_key(|it| DIMENSIONS.iter().position(|dimension| *dimension == it.dimension));
+    traits.sort_by_key(|it| {
+        DIMENSIONS
+            .iter()
+            .position(|dimension| *dimension == it.dimension)
+    });
     traits
 }
 
@@ -37,7 +47,10 @@ fn basic(row: &Row) -> Trait {
 }
 
 fn behaviour(row: &Row) -> Trait {
-    let label = match (row.number("purchase_days").unwrap_or(0.0), row.number("purchase_gap_mean")) {
+    let label = match (
+        row.number("purchase_days").unwrap_or(0.0),
+        row.number("purchase_gap_mean"),
+    ) {
         (0.0, _) => "looks around",
         (_, None) => "one-time buyer",
         (_, Some(gap)) if gap <= 14.0 => "buys every week or two",
@@ -45,7 +58,17 @@ fn behaviour(row: &Row) -> Trait {
         (_, Some(gap)) if gap <= 120.0 => "buys each season",
         (_, Some(_)) => "buys now and then",
     };
-    made("behaviour", label, row, &["orders", "purchase_days", "purchase_gap_mean", "active_days_90"])
+    made(
+        "behaviour",
+        label,
+        row,
+        &[
+            "orders",
+            "purchase_days",
+            "purchase_gap_mean",
+            "active_days_90",
+        ],
+    )
 }
 
 fn rhythm(row: &Row) -> Option<Trait> {
@@ -56,7 +79,12 @@ fn rhythm(row: &Row) -> Option<Trait> {
         hour if hour < 18.0 => "afternoon shopper",
         _ => "evening shopper",
     };
-    Some(made("behaviour", label, row, &["peak_hour", "night_share", "weekend_share"]))
+    Some(made(
+        "behaviour",
+        label,
+        row,
+        &["peak_hour", "night_share", "weekend_share"],
+    ))
 }
 
 fn response(row: &Row) -> Option<Trait> {
@@ -68,11 +96,24 @@ fn response(row: &Row) -> Option<Trait> {
         (false, true) => "reads campaigns",
         (false, false) => "ignores campaigns",
     };
-    Some(made("behaviour", label, row, &["touches_90", "open_rate_90", "click_rate_90", "channel_top_response"]))
+    Some(made(
+        "behaviour",
+        label,
+        row,
+        &[
+            "touches_90",
+            "open_rate_90",
+            "click_rate_90",
+            "channel_top_response",
+        ],
+    ))
 }
 
 fn spending(row: &Row) -> Trait {
-    let label = match (row.number("orders").unwrap_or(0.0), row.number("discount_share").unwrap_or(0.0)) {
+    let label = match (
+        row.number("orders").unwrap_or(0.0),
+        row.number("discount_share").unwrap_or(0.0),
+    ) {
         (0.0, _) => "has not spent",
         (_, discount) if discount >= 0.2 => "bargain hunter",
         _ if row.number("refund_share").unwrap_or(0.0) >= 0.3 => "returns much",
@@ -82,7 +123,17 @@ fn spending(row: &Row) -> Trait {
             _ => "spends steadily",
         },
     };
-    made("spending", label, row, &["revenue", "revenue_per_purchase_day", "largest_order_value", "discount_share"])
+    made(
+        "spending",
+        label,
+        row,
+        &[
+            "revenue",
+            "revenue_per_purchase_day",
+            "largest_order_value",
+            "discount_share",
+        ],
+    )
 }
 
 fn interest(row: &Row) -> Trait {
@@ -90,8 +141,17 @@ fn interest(row: &Row) -> Trait {
         Some(category) => format!("mostly {category}"),
         None => "not known".to_owned(),
     };
-    let names = ["category_top", "category_top_share", "categories", "products_bought"];
-    Trait { dimension: "interest", label, evidence: evidence(row, &names) }
+    let names = [
+        "category_top",
+        "category_top_share",
+        "categories",
+        "products_bought",
+    ];
+    Trait {
+        dimension: "interest",
+        label,
+        evidence: evidence(row, &names),
+    }
 }
 
 fn satisfaction(row: &Row) -> Option<Trait> {
@@ -104,7 +164,12 @@ fn satisfaction(row: &Row) -> Option<Trait> {
         (None, Some(_)) => "neither satisfied nor dissatisfied",
         (None, None) => return None,
     };
-    Some(made("interest", label, row, &["nps_last", "rating_mean", "ratings", "tickets_90"]))
+    Some(made(
+        "interest",
+        label,
+        row,
+        &["nps_last", "rating_mean", "ratings", "tickets_90"],
+    ))
 }
 
 fn life_cycle(row: &Row) -> Trait {
@@ -112,12 +177,25 @@ fn life_cycle(row: &Row) -> Trait {
         Some(stage) => stage.replace('_', " "),
         None => "not known".to_owned(),
     };
-    let names = ["days_since_last_purchase", "purchase_gap_mean", "purchase_gap_overdue", "purchase_days"];
-    Trait { dimension: "life_cycle", label, evidence: evidence(row, &names) }
+    let names = [
+        "days_since_last_purchase",
+        "purchase_gap_mean",
+        "purchase_gap_overdue",
+        "purchase_days",
+    ];
+    Trait {
+        dimension: "life_cycle",
+        label,
+        evidence: evidence(row, &names),
+    }
 }
 
 fn made(dimension: &'static str, label: &str, row: &Row, names: &[&str]) -> Trait {
-    Trait { dimension, label: label.to_owned(), evidence: evidence(row, names) }
+    Trait {
+        dimension,
+        label: label.to_owned(),
+        evidence: evidence(row, names),
+    }
 }
 
 fn text<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
@@ -140,7 +218,11 @@ fn evidence(row: &Row, names: &[&str]) -> String {
         Some(format!("{name} {value}"))
     });
     let written = written.collect::<Vec<_>>().join(", ");
-    if written.is_empty() { "no data".to_owned() } else { written }
+    if written.is_empty() {
+        "no data".to_owned()
+    } else {
+        written
+    }
 }
 
 #[cfg(test)]
@@ -150,7 +232,11 @@ mod tests {
     use super::*;
 
     fn label(traits: &[Trait], dimension: &str) -> String {
-        traits.iter().find(|it| it.dimension == dimension).map(|it| it.label.clone()).unwrap_or_default()
+        traits
+            .iter()
+            .find(|it| it.dimension == dimension)
+            .map(|it| it.label.clone())
+            .unwrap_or_default()
     }
 
     #[test]
@@ -162,7 +248,11 @@ mod tests {
         }
         assert_eq!(label(&traits, "life_cycle"), "prospect");
         assert!(traits.windows(2).all(|pair| {
-            let rank = |it: &Trait| DIMENSIONS.iter().position(|dimension| *dimension == it.dimension);
+            let rank = |it: &Trait| {
+                DIMENSIONS
+                    .iter()
+                    .position(|dimension| *dimension == it.dimension)
+            };
             rank(&pair[0]) <= rank(&pair[1])
         }));
     }
@@ -177,7 +267,14 @@ mod tests {
 
         assert_eq!(label(&traits, "life_cycle"), "active");
         assert_eq!(label(&traits, "behaviour"), "buys about monthly");
-        let behaviour = traits.iter().find(|it| it.dimension == "behaviour").expect("a trait");
-        assert!(behaviour.evidence.contains("purchase_gap_mean 30"), "{}", behaviour.evidence);
+        let behaviour = traits
+            .iter()
+            .find(|it| it.dimension == "behaviour")
+            .expect("a trait");
+        assert!(
+            behaviour.evidence.contains("purchase_gap_mean 30"),
+            "{}",
+            behaviour.evidence
+        );
     }
 }

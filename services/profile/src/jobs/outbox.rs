@@ -59,10 +59,23 @@ impl Job for Outbox {
 impl Outbox {
     /// Prepares the job. The lake knows this database's lines by an id that is drawn once.
     pub(crate) async fn open(store: Store, lake: Lake, metrics: Metrics) -> Result<Self, Error> {
-        let log_id = outbox::fixed_setting(&store, "identity_log_id", Uuid::now_v7().simple().to_string()).await?;
+        let log_id = outbox::fixed_setting(
+            &store,
+            "identity_log_id",
+            Uuid::now_v7().simple().to_string(),
+        )
+        .await?;
         let leases = Leases::new(store.clone());
         let app_id = format!("identity-{log_id}");
-        Ok(Self { store, leases, lake, app_id, holder: Uuid::now_v7(), metrics, held: None })
+        Ok(Self {
+            store,
+            leases,
+            lake,
+            app_id,
+            holder: Uuid::now_v7(),
+            metrics,
+            held: None,
+        })
     }
 
     /// Gives the lease up, so that another process need not wait for its end.
@@ -82,15 +95,23 @@ impl Outbox {
             self.held = Some(lease.clone());
             return Ok(Some(lease));
         }
-        self.held = self.leases.try_acquire(LEASE, self.holder, LEASE_TTL).await?;
+        self.held = self
+            .leases
+            .try_acquire(LEASE, self.holder, LEASE_TTL)
+            .await?;
         Ok(self.held.clone())
     }
 
     async fn append(&self, lines: &[OutboxLine], end: i64) -> Result<(), LakeError> {
         let rows: Vec<IdentityRow> = lines.iter().map(row).collect();
         crash::point("identity_appending");
-        let transaction = Transaction { app_id: self.app_id.clone(), version: end };
-        self.lake.append(Table::Identity, &[to_batch(&rows)?], &transaction).await?;
+        let transaction = Transaction {
+            app_id: self.app_id.clone(),
+            version: end,
+        };
+        self.lake
+            .append(Table::Identity, &[to_batch(&rows)?], &transaction)
+            .await?;
         crash::point("identity_appended");
         Ok(())
     }

@@ -60,9 +60,17 @@ impl OperationHandler for Rebuild {
                 () = context.cancelled() => return Err(Status::cancelled("the rebuild was cancelled")),
             }
         }
-        let Sums { replaced, unchanged, lagging } = sums;
+        let Sums {
+            replaced,
+            unchanged,
+            lagging,
+        } = sums;
         let lagging = i64::try_from(lagging.len()).unwrap_or(i64::MAX);
-        Ok(runtime::any::pack(&RebuildStatesResponse { replaced, unchanged, lagging }))
+        Ok(runtime::any::pack(&RebuildStatesResponse {
+            replaced,
+            unchanged,
+            lagging,
+        }))
     }
 }
 
@@ -87,7 +95,11 @@ impl Rebuild {
             after = last.fragment.to_vec();
             fragments += i64::try_from(chunk.len()).unwrap_or(0);
             self.chunk(tenant, chunk, only, &shadow, sums).await?;
-            let metadata = RebuildStatesMetadata { pass, fragments, replaced: sums.replaced };
+            let metadata = RebuildStatesMetadata {
+                pass,
+                fragments,
+                replaced: sums.replaced,
+            };
             context.progress(runtime::any::pack(&metadata)).await?;
         }
     }
@@ -111,7 +123,12 @@ impl Rebuild {
         if identifiers.is_empty() {
             return Ok(());
         }
-        for verdict in self.core.applier.replace(tenant, &identifiers, &rebuilt).await? {
+        for verdict in self
+            .core
+            .applier
+            .replace(tenant, &identifiers, &rebuilt)
+            .await?
+        {
             match verdict {
                 Verdict::Replaced => sums.replaced += 1,
                 Verdict::Unchanged => sums.unchanged += 1,
@@ -130,7 +147,10 @@ impl Rebuild {
             as_of_day: i32::MAX,
             known_by: chrono::DateTime::<chrono::Utc>::MAX_UTC,
         };
-        let replayed = self.lake.replay_fragments(&request, |_| ControlFlow::Continue(())).await;
+        let replayed = self
+            .lake
+            .replay_fragments(&request, |_| ControlFlow::Continue(()))
+            .await;
         replayed.map_err(|error: LakeError| Error::Lake(error))
     }
 }

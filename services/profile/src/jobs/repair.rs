@@ -28,7 +28,12 @@ impl Job for Repairer {
     /// Repairs what is orphaned now. A cache that cannot be reached is left for later.
     async fn run(&mut self) -> Result<(), Error> {
         self.guard.resume(&self.store).await?;
-        let Ok(orphans) = self.guard.cache().orphans(self.orphan_age, ORPHANS_MAX).await else {
+        let Ok(orphans) = self
+            .guard
+            .cache()
+            .orphans(self.orphan_age, ORPHANS_MAX)
+            .await
+        else {
             return Ok(());
         };
         if orphans.is_empty() {
@@ -57,12 +62,18 @@ impl Repairer {
     async fn repair(&self, orphan: &Orphan) -> Result<bool, Error> {
         let tx = self.store.begin().await?;
         customers::lock(&tx, &orphan.tenant, orphan.customer).await?;
-        let row = customers::read(&tx, &orphan.tenant, &[orphan.customer]).await?.remove(&orphan.customer);
+        let row = customers::read(&tx, &orphan.tenant, &[orphan.customer])
+            .await?
+            .remove(&orphan.customer);
         let entry = match &row {
             None => None,
             Some(row) => {
                 let state = merged_bytes(row, self.write_version)?;
-                Some(Entry { version: row.version, ordinal: row.ordinal, state })
+                Some(Entry {
+                    version: row.version,
+                    ordinal: row.ordinal,
+                    state,
+                })
             }
         };
         Ok(self.guard.cache().repair(orphan, entry).await.is_ok())

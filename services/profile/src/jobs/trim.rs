@@ -23,7 +23,9 @@ pub(crate) struct Trim {
 impl Job for Trim {
     async fn run(&mut self) -> Result<(), Error> {
         let keep_ms = i64::try_from(self.keep.as_millis()).unwrap_or(i64::MAX);
-        let before_ms = runtime::clock::now().timestamp_millis().saturating_sub(keep_ms);
+        let before_ms = runtime::clock::now()
+            .timestamp_millis()
+            .saturating_sub(keep_ms);
         while changes::trim(&self.store, before_ms, i64::from(ROWS_MAX)).await? > 0 {}
         while idempotency::forget_older_than(&self.store, ANSWERS_KEPT, ROWS_MAX).await? > 0 {}
         Ok(())

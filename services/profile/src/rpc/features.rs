@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use api::profile::feature_service_server::FeatureService;
 use api::profile::{
-    BatchGetFeatureStatesRequest, BatchGetFeatureStatesResponse, CustomerFeatures, FeatureDefinition, FeatureState,
-    GetFeaturesRequest, GetFeaturesResponse, LeaseCacheEpochRequest, LeaseCacheEpochResponse,
-    ListFeatureDefinitionsRequest, ListFeatureDefinitionsResponse, ProfileChange, StateOrigin, WatchProfileChangesRequest,
+    BatchGetFeatureStatesRequest, BatchGetFeatureStatesResponse, CustomerFeatures,
+    FeatureDefinition, FeatureState, GetFeaturesRequest, GetFeaturesResponse,
+    LeaseCacheEpochRequest, LeaseCacheEpochResponse, ListFeatureDefinitionsRequest,
+    ListFeatureDefinitionsResponse, ProfileChange, StateOrigin, WatchProfileChangesRequest,
     WatchProfileChangesResponse,
 };
 use features::{AsOf, CATALOGUE_VERSION, CustomerState, Definition, catalogue};
@@ -44,7 +45,10 @@ impl FeatureService for Features {
         request: Request<BatchGetFeatureStatesRequest>,
     ) -> Result<Response<BatchGetFeatureStatesResponse>, Status> {
         let tenant = questions::tenant(&self.0, &request).await?;
-        let BatchGetFeatureStatesRequest { customers, bypass_cache } = request.into_inner();
+        let BatchGetFeatureStatesRequest {
+            customers,
+            bypass_cache,
+        } = request.into_inner();
         let mut violations = Violations::new();
         let asked = questions::customers(&mut violations, &tenant.id, &self.0.key, &customers);
         finish(violations)?;
@@ -55,14 +59,26 @@ impl FeatureService for Features {
         }))
     }
 
-    async fn get_features(&self, request: Request<GetFeaturesRequest>) -> Result<Response<GetFeaturesResponse>, Status> {
+    async fn get_features(
+        &self,
+        request: Request<GetFeaturesRequest>,
+    ) -> Result<Response<GetFeaturesResponse>, Status> {
         let tenant = questions::tenant(&self.0, &request).await?;
-        let GetFeaturesRequest { customers, features, as_of } = request.into_inner();
+        let GetFeaturesRequest {
+            customers,
+            features,
+            as_of,
+        } = request.into_inner();
         let mut violations = Violations::new();
         let asked = questions::customers(&mut violations, &tenant.id, &self.0.key, &customers);
         let as_of = questions::as_of(&mut violations, as_of.as_ref());
         let fits = features.len() <= NAMES_MAX;
-        violations.require(fits, "features", "OUT_OF_RANGE", format!("must be at most {NAMES_MAX}"));
+        violations.require(
+            fits,
+            "features",
+            "OUT_OF_RANGE",
+            format!("must be at most {NAMES_MAX}"),
+        );
         finish(violations)?;
         let wanted = definitions(&features)?;
         let states = self.0.states(&tenant.id, &asked, false).await?;
@@ -83,21 +99,35 @@ impl FeatureService for Features {
         &self,
         request: Request<ListFeatureDefinitionsRequest>,
     ) -> Result<Response<ListFeatureDefinitionsResponse>, Status> {
-        let ListFeatureDefinitionsRequest { page_size, page_token, family } = request.into_inner();
+        let ListFeatureDefinitionsRequest {
+            page_size,
+            page_token,
+            family,
+        } = request.into_inner();
         let filter = ("definitions", CATALOGUE_VERSION, &family);
         let mut violations = Violations::new();
         let size = questions::page_size(&mut violations, page_size, PAGE_DEFAULT);
         let after: Option<String> = questions::page_token(&mut violations, &filter, &page_token);
         finish(violations)?;
         let after = after.unwrap_or_default();
-        let all: Vec<&Definition> = catalogue().iter().filter(|it| family.is_empty() || it.family == family).collect();
+        let all: Vec<&Definition> = catalogue()
+            .iter()
+            .filter(|it| family.is_empty() || it.family == family)
+            .collect();
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let rest: Vec<&Definition> = all.iter().copied().filter(|it| *it.name > *after).take(size + 1).collect();
+        let rest: Vec<&Definition> = all
+            .iter()
+            .copied()
+            .filter(|it| *it.name > *after)
+            .take(size + 1)
+            .collect();
         let page = &rest[..rest.len().min(size)];
         let last = page.last().filter(|_| rest.len() > size);
         Ok(Response::new(ListFeatureDefinitionsResponse {
             definitions: page.iter().map(|it| definition(it)).collect(),
-            next_page_token: last.map(|it| store::page::encode_for(&filter, &it.name)).unwrap_or_default(),
+            next_page_token: last
+                .map(|it| store::page::encode_for(&filter, &it.name))
+                .unwrap_or_default(),
             total_size: i32::try_from(all.len()).unwrap_or(i32::MAX),
             catalogue_version: CATALOGUE_VERSION,
         }))
@@ -111,12 +141,30 @@ impl FeatureService for Features {
         request: Request<WatchProfileChangesRequest>,
     ) -> Result<Response<Self::WatchProfileChangesStream>, Status> {
         let tenant = questions::tenant(&self.0, &request).await?;
-        let draining = request.extensions().get::<Draining>().cloned().unwrap_or_default();
-        let WatchProfileChangesRequest { after_position, stop_at_end } = request.into_inner();
+        let draining = request
+            .extensions()
+            .get::<Draining>()
+            .cloned()
+            .unwrap_or_default();
+        let WatchProfileChangesRequest {
+            after_position,
+            stop_at_end,
+        } = request.into_inner();
         let mut violations = Violations::new();
-        violations.require(after_position >= 0, "after_position", "OUT_OF_RANGE", "must be 0 or more");
+        violations.require(
+            after_position >= 0,
+            "after_position",
+            "OUT_OF_RANGE",
+            "must be 0 or more",
+        );
         finish(violations)?;
-        let watch = Watch { core: Arc::clone(&self.0), tenant: tenant.id, position: after_position, stop_at_end, draining };
+        let watch = Watch {
+            core: Arc::clone(&self.0),
+            tenant: tenant.id,
+            position: after_position,
+            stop_at_end,
+            draining,
+        };
         Ok(Response::new(Box::pin(watch.stream())))
     }
 
@@ -126,16 +174,39 @@ impl FeatureService for Features {
     ) -> Result<Response<LeaseCacheEpochResponse>, Status> {
         let epoch = current_epoch(&self.0.store).await?;
         let lease_ms = i64::try_from(cache::LEASE.as_millis()).unwrap_or(0);
-        Ok(Response::new(LeaseCacheEpochResponse { epoch: epoch.0, lease_ms }))
+        Ok(Response::new(LeaseCacheEpochResponse {
+            epoch: epoch.0,
+            lease_ms,
+        }))
     }
 }
 
 fn state(row: Option<StateRow>) -> FeatureState {
-    let Some(StateRow { id, ordinal, version, state, from_cache }) = row else {
-        return FeatureState { origin: StateOrigin::Store.into(), ..FeatureState::default() };
+    let Some(StateRow {
+        id,
+        ordinal,
+        version,
+        state,
+        from_cache,
+    }) = row
+    else {
+        return FeatureState {
+            origin: StateOrigin::Store.into(),
+            ..FeatureState::default()
+        };
     };
-    let origin = if from_cache { StateOrigin::Cache } else { StateOrigin::Store };
-    FeatureState { customer_id: id.to_string(), ordinal, version, state: state.to_vec(), origin: origin.into() }
+    let origin = if from_cache {
+        StateOrigin::Cache
+    } else {
+        StateOrigin::Store
+    };
+    FeatureState {
+        customer_id: id.to_string(),
+        ordinal,
+        version,
+        state: state.to_vec(),
+        origin: origin.into(),
+    }
 }
 
 /// Finds names in the catalogue; none means all.
@@ -155,7 +226,11 @@ fn definitions(names: &[String]) -> Result<Vec<&'static Definition>, Error> {
             }),
         }
     }
-    if unknown.is_empty() { Ok(found) } else { Err(Error::FeatureUnknown(unknown)) }
+    if unknown.is_empty() {
+        Ok(found)
+    } else {
+        Err(Error::FeatureUnknown(unknown))
+    }
 }
 
 fn computed(
@@ -167,10 +242,14 @@ fn computed(
     let Some(row) = row else {
         return Ok(CustomerFeatures::default());
     };
-    let state = CustomerState::decode(&row.state).map_err(|_| BatchError::StateUnreadable(row.id.to_string()))?;
+    let state = CustomerState::decode(&row.state)
+        .map_err(|_| BatchError::StateUnreadable(row.id.to_string()))?;
     let features = state.features(AsOf::day(day));
     let value = |it: &&Definition| Some(values::feature(it.name, features.get(it.name)?, zone));
-    Ok(CustomerFeatures { customer_id: row.id.to_string(), values: wanted.iter().filter_map(value).collect() })
+    Ok(CustomerFeatures {
+        customer_id: row.id.to_string(),
+        values: wanted.iter().filter_map(value).collect(),
+    })
 }
 
 fn definition(it: &Definition) -> FeatureDefinition {
@@ -198,7 +277,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn stream(self) -> impl Stream<Item = Result<WatchProfileChangesResponse, Status>> + Send + 'static {
+    fn stream(
+        self,
+    ) -> impl Stream<Item = Result<WatchProfileChangesResponse, Status>> + Send + 'static {
         futures::stream::unfold(Some(self), |watch| async move {
             let mut watch = watch?;
             match watch.next().await {
@@ -217,10 +298,18 @@ impl Watch {
                 return Err(Error::ShuttingDown);
             }
             signal.mark_unchanged();
-            let rows = changes::after(self.core.store.reader(), &self.tenant, self.position, CHANGES_MAX).await?;
+            let rows = changes::after(
+                self.core.store.reader(),
+                &self.tenant,
+                self.position,
+                CHANGES_MAX,
+            )
+            .await?;
             if let Some(last) = rows.last() {
                 self.position = last.position;
-                return Ok(Some(WatchProfileChangesResponse { changes: rows.iter().map(change).collect() }));
+                return Ok(Some(WatchProfileChangesResponse {
+                    changes: rows.iter().map(change).collect(),
+                }));
             }
             if self.stop_at_end {
                 return Ok(None);

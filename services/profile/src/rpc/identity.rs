@@ -23,13 +23,24 @@ impl IdentityService for Identity {
     ) -> Result<Response<ResolveCustomersResponse>, Status> {
         let tenant = questions::tenant(&self.0, &request).await?;
         let mut violations = Violations::new();
-        let asked = questions::customers(&mut violations, &tenant.id, &self.0.key, &request.into_inner().customers);
+        let asked = questions::customers(
+            &mut violations,
+            &tenant.id,
+            &self.0.key,
+            &request.into_inner().customers,
+        );
         finish(violations)?;
         let resolved = customers::resolve(self.0.store.reader(), &tenant.id, &asked).await?;
         let answer = asked.iter().map(|asked| match resolved.get(asked) {
             None => ResolvedCustomer::default(),
-            Some(it) => ResolvedCustomer { customer_id: it.id.to_string(), ordinal: it.ordinal, alias: it.alias },
+            Some(it) => ResolvedCustomer {
+                customer_id: it.id.to_string(),
+                ordinal: it.ordinal,
+                alias: it.alias,
+            },
         });
-        Ok(Response::new(ResolveCustomersResponse { customers: answer.collect() }))
+        Ok(Response::new(ResolveCustomersResponse {
+            customers: answer.collect(),
+        }))
     }
 }

@@ -6,8 +6,9 @@ use api::longrunning::Operation;
 use api::profile::profile_service_server::ProfileService;
 use api::profile::{
     ApplyAnswer, ApplyEventsRequest, ApplyEventsResponse, ApplyOutcome, BatchGetProfilesRequest,
-    BatchGetProfilesResponse, CustomerSummary, GetProfileRequest, ListCustomersRequest, ListCustomersResponse, PersonaTrait,
-    Profile, RebuildStatesRequest, ReportWatermarksRequest, ReportWatermarksResponse,
+    BatchGetProfilesResponse, CustomerSummary, GetProfileRequest, ListCustomersRequest,
+    ListCustomersResponse, PersonaTrait, Profile, RebuildStatesRequest, ReportWatermarksRequest,
+    ReportWatermarksResponse,
 };
 use chrono::{DateTime, Utc};
 use features::AsOf;
@@ -51,7 +52,9 @@ impl ProfileService for Profiles {
         let core = Arc::clone(&self.0);
         // In a task of its own: a caller that goes away must not stop a batch between commit and cache.
         let applying = tokio::spawn(async move { core.applier.apply(batch).await });
-        let applied = applying.await.map_err(|_| Status::internal("internal error"))??;
+        let applied = applying
+            .await
+            .map_err(|_| Status::internal("internal error"))??;
         Ok(Response::new(answer(applied)))
     }
 
@@ -66,16 +69,29 @@ impl ProfileService for Profiles {
         Ok(Response::new(ReportWatermarksResponse {}))
     }
 
-    async fn get_profile(&self, request: Request<GetProfileRequest>) -> Result<Response<Profile>, Status> {
+    async fn get_profile(
+        &self,
+        request: Request<GetProfileRequest>,
+    ) -> Result<Response<Profile>, Status> {
         let tenant = questions::tenant(&self.0, &request).await?;
         let GetProfileRequest { customer, as_of } = request.into_inner();
         let mut violations = Violations::new();
         let customer = customer.unwrap_or_default();
-        let asked = questions::customer(&mut violations, "customer", &tenant.id, &self.0.key, &customer);
+        let asked = questions::customer(
+            &mut violations,
+            "customer",
+            &tenant.id,
+            &self.0.key,
+            &customer,
+        );
         let as_of = questions::as_of(&mut violations, as_of.as_ref());
         finish(violations)?;
         let profiles = self.profiles(&tenant, &[valid(asked)?], as_of).await?;
-        let profile = profiles.into_iter().next().flatten().ok_or(Error::CustomerNotFound)?;
+        let profile = profiles
+            .into_iter()
+            .next()
+            .flatten()
+            .ok_or(Error::CustomerNotFound)?;
         Ok(Response::new(profile))
     }
 
@@ -90,7 +106,12 @@ impl ProfileService for Profiles {
         let as_of = questions::as_of(&mut violations, as_of.as_ref());
         finish(violations)?;
         let mut answer = BatchGetProfilesResponse::default();
-        for (profile, index) in self.profiles(&tenant, &asked, as_of).await?.into_iter().zip(0..) {
+        for (profile, index) in self
+            .profiles(&tenant, &asked, as_of)
+            .await?
+            .into_iter()
+            .zip(0..)
+        {
             match profile {
                 Some(profile) => answer.profiles.push(profile),
                 None => answer.unknown_indices.push(index),
@@ -104,7 +125,10 @@ impl ProfileService for Profiles {
         request: Request<ListCustomersRequest>,
     ) -> Result<Response<ListCustomersResponse>, Status> {
         let tenant = questions::tenant(&self.0, &request).await?;
-        let ListCustomersRequest { page_size, page_token } = request.into_inner();
+        let ListCustomersRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let filter = ("customers", &tenant.id);
         let mut violations = Violations::new();
         let size = questions::page_size(&mut violations, page_size, PAGE_DEFAULT);
@@ -118,7 +142,9 @@ impl ProfileService for Profiles {
             rows.pop();
         }
         let last = rows.last().filter(|_| more);
-        let next_page_token = last.map(|it| store::page::encode_for(&filter, &it.ordinal)).unwrap_or_default();
+        let next_page_token = last
+            .map(|it| store::page::encode_for(&filter, &it.ordinal))
+            .unwrap_or_default();
         let summary = |it: &customers::Summary| CustomerSummary {
             customer_id: it.id.to_string(),
             ordinal: it.ordinal,
@@ -131,7 +157,10 @@ impl ProfileService for Profiles {
         }))
     }
 
-    async fn rebuild_states(&self, request: Request<RebuildStatesRequest>) -> Result<Response<Operation>, Status> {
+    async fn rebuild_states(
+        &self,
+        request: Request<RebuildStatesRequest>,
+    ) -> Result<Response<Operation>, Status> {
         let context = RequestContext::from_request(&request)?;
         questions::tenant(&self.0, &request).await?;
         let request = request.into_inner();
@@ -171,9 +200,17 @@ impl Profiles {
         let tenant = tenant.clone();
         let build = move || {
             let one = |row: Arc<CustomerRow>| {
-                profile(&row, aliases.get(&row.id).map_or(&[][..], Vec::as_slice), &tenant, moment, &fresh)
+                profile(
+                    &row,
+                    aliases.get(&row.id).map_or(&[][..], Vec::as_slice),
+                    &tenant,
+                    moment,
+                    &fresh,
+                )
             };
-            rows.into_iter().map(|row| row.map(one).transpose()).collect::<Result<_, Error>>()
+            rows.into_iter()
+                .map(|row| row.map(one).transpose())
+                .collect::<Result<_, Error>>()
         };
         crate::blocking(build).await?
     }
@@ -181,12 +218,19 @@ impl Profiles {
     /// The time asked for, else the newest event's, else now.
     async fn moment(&self, tenant: &Tenant, as_of: Option<DateTime<Utc>>) -> Result<Moment, Error> {
         if let Some(time) = as_of {
-            return Ok(Moment { day: days::day_of(time, tenant.time_zone), time });
+            return Ok(Moment {
+                day: days::day_of(time, tenant.time_zone),
+                time,
+            });
         }
         let counters = tenants::counters(self.0.store.reader(), &tenant.id).await?;
-        let newest = counters.newest_event_ms.and_then(DateTime::from_timestamp_millis);
+        let newest = counters
+            .newest_event_ms
+            .and_then(DateTime::from_timestamp_millis);
         let time = newest.unwrap_or_else(runtime::clock::now);
-        let day = counters.newest_event_day.unwrap_or_else(|| days::day_of(time, tenant.time_zone));
+        let day = counters
+            .newest_event_day
+            .unwrap_or_else(|| days::day_of(time, tenant.time_zone));
         Ok(Moment { day, time })
     }
 }
@@ -211,8 +255,15 @@ fn profile(
         customer_id: row.id.to_string(),
         ordinal: row.ordinal,
         alias_ids: aliases.iter().map(Uuid::to_string).collect(),
-        identifiers: row.fragments.iter().map(|it| values::identifier(&it.identifier)).collect(),
-        persona: persona::describe(&features).into_iter().map(described).collect(),
+        identifiers: row
+            .fragments
+            .iter()
+            .map(|it| values::identifier(&it.identifier))
+            .collect(),
+        persona: persona::describe(&features)
+            .into_iter()
+            .map(described)
+            .collect(),
         features: features.iter().map(value).collect(),
         version: row.version,
         create_time: values::time(row.create_ms),
@@ -224,18 +275,36 @@ fn profile(
 
 fn answer(applied: Applied) -> ApplyEventsResponse {
     let Applied { answers, repeated } = applied;
-    let applied = ApplyAnswer { outcome: ApplyOutcome::Applied.into(), reason: String::new() };
+    let applied = ApplyAnswer {
+        outcome: ApplyOutcome::Applied.into(),
+        reason: String::new(),
+    };
     let mut all = vec![applied; answers.events];
     for (index, reason) in answers.parked {
-        if let Some(answer) = usize::try_from(index).ok().and_then(|index| all.get_mut(index)) {
-            *answer = ApplyAnswer { outcome: ApplyOutcome::Parked.into(), reason };
+        if let Some(answer) = usize::try_from(index)
+            .ok()
+            .and_then(|index| all.get_mut(index))
+        {
+            *answer = ApplyAnswer {
+                outcome: ApplyOutcome::Parked.into(),
+                reason,
+            };
         }
     }
-    ApplyEventsResponse { answers: all, repeated_batch: repeated }
+    ApplyEventsResponse {
+        answers: all,
+        repeated_batch: repeated,
+    }
 }
 
 fn read_batch(request: ApplyEventsRequest) -> Result<Batch, Status> {
-    let ApplyEventsRequest { lane, number, events, complete_through, fence } = request;
+    let ApplyEventsRequest {
+        lane,
+        number,
+        events,
+        complete_through,
+        fence,
+    } = request;
     let mut violations = Violations::new();
     lane_id(&mut violations, "lane", &lane);
     violations.require(number >= 1, "number", "OUT_OF_RANGE", "must be 1 or more");
@@ -243,22 +312,46 @@ fn read_batch(request: ApplyEventsRequest) -> Result<Batch, Status> {
     let fits = events.len() <= EVENTS_MAX;
     let description = format!("must be at most {EVENTS_MAX}, not {}", events.len());
     violations.require(fits, "events", "OUT_OF_RANGE", description);
-    let complete_through_ms = watermark(&mut violations, "complete_through", complete_through.as_ref());
+    let complete_through_ms = watermark(
+        &mut violations,
+        "complete_through",
+        complete_through.as_ref(),
+    );
     finish(violations)?;
-    Ok(Batch { lane, number, events, complete_through_ms, fence })
+    Ok(Batch {
+        lane,
+        number,
+        events,
+        complete_through_ms,
+        fence,
+    })
 }
 
 /// Reads lanes with their newest batch and watermark; lanes that tell no time are left out.
 fn read_report(request: ReportWatermarksRequest) -> Result<Vec<(String, i64, i64)>, Status> {
     let mut violations = Violations::new();
     let fits = request.lanes.len() <= LANES_MAX;
-    violations.require(fits, "lanes", "OUT_OF_RANGE", format!("must be at most {LANES_MAX}"));
+    violations.require(
+        fits,
+        "lanes",
+        "OUT_OF_RANGE",
+        format!("must be at most {LANES_MAX}"),
+    );
     let mut lanes = Vec::with_capacity(request.lanes.len());
     for (index, it) in request.lanes.into_iter().enumerate() {
         let path = |part: &str| format!("lanes[{index}].{part}");
         lane_id(&mut violations, &path("lane"), &it.lane);
-        violations.require(it.applied_batch >= 0, path("applied_batch"), "OUT_OF_RANGE", "must be 0 or more");
-        let through = watermark(&mut violations, &path("complete_through"), it.complete_through.as_ref());
+        violations.require(
+            it.applied_batch >= 0,
+            path("applied_batch"),
+            "OUT_OF_RANGE",
+            "must be 0 or more",
+        );
+        let through = watermark(
+            &mut violations,
+            &path("complete_through"),
+            it.complete_through.as_ref(),
+        );
         lanes.extend(through.map(|through| (it.lane, it.applied_batch, through)));
     }
     finish(violations)?;
@@ -273,5 +366,9 @@ fn lane_id(violations: &mut Violations, field: &str, lane: &str) {
 
 fn watermark(violations: &mut Violations, field: &str, time: Option<&Timestamp>) -> Option<i64> {
     let instant = runtime::time::from_proto(time?).ok_or("must be a time of the years 1 to 9999");
-    Some(violations.take(field, "MALFORMED", instant)?.timestamp_millis())
+    Some(
+        violations
+            .take(field, "MALFORMED", instant)?
+            .timestamp_millis(),
+    )
 }

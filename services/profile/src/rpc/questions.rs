@@ -9,8 +9,8 @@ use runtime::identity::IdentityKey;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-use crate::service::Core;
 use crate::error::Error;
+use crate::service::Core;
 use crate::store::customers::Asked;
 use crate::store::tenants::{self, Tenant};
 
@@ -38,10 +38,17 @@ pub(crate) fn customers(
 ) -> Vec<Asked> {
     let count = customers.len();
     let description = format!("must be 1 to {CUSTOMERS_MAX}, not {count}");
-    if !violations.require((1..=CUSTOMERS_MAX).contains(&count), "customers", "OUT_OF_RANGE", description) {
+    if !violations.require(
+        (1..=CUSTOMERS_MAX).contains(&count),
+        "customers",
+        "OUT_OF_RANGE",
+        description,
+    ) {
         return Vec::new();
     }
-    let read = |(index, it): (usize, &CustomerRef)| customer(violations, &format!("customers[{index}]"), tenant, key, it);
+    let read = |(index, it): (usize, &CustomerRef)| {
+        customer(violations, &format!("customers[{index}]"), tenant, key, it)
+    };
     customers.iter().enumerate().filter_map(read).collect()
 }
 
@@ -55,26 +62,46 @@ pub(crate) fn customer(
 ) -> Option<Asked> {
     match &customer.r#ref {
         None => {
-            violations.push(field, "REQUIRED", "must have a customer_id or an identifier");
+            violations.push(
+                field,
+                "REQUIRED",
+                "must have a customer_id or an identifier",
+            );
             None
         }
         Some(customer_ref::Ref::CustomerId(text)) => {
             let id = text.parse::<Uuid>().map_err(|_| "must be a UUID");
-            violations.take(format!("{field}.customer_id"), "MALFORMED", id).map(Asked::Id)
+            violations
+                .take(format!("{field}.customer_id"), "MALFORMED", id)
+                .map(Asked::Id)
         }
         Some(customer_ref::Ref::Identifier(it)) => {
             let namespace = (1..=NAMESPACE_BYTES_MAX).contains(&it.namespace.len());
             let value = (1..=VALUE_BYTES_MAX).contains(&it.value.len());
             let path = |part: &str| format!("{field}.identifier.{part}");
-            violations.require(namespace, path("namespace"), "OUT_OF_RANGE", "must be 1 to 64 bytes");
-            violations.require(value, path("value"), "OUT_OF_RANGE", "must be 1 to 512 bytes");
-            (namespace && value).then(|| Asked::Fragment(key.fragment_id(tenant, &it.namespace, &it.value)))
+            violations.require(
+                namespace,
+                path("namespace"),
+                "OUT_OF_RANGE",
+                "must be 1 to 64 bytes",
+            );
+            violations.require(
+                value,
+                path("value"),
+                "OUT_OF_RANGE",
+                "must be 1 to 512 bytes",
+            );
+            (namespace && value)
+                .then(|| Asked::Fragment(key.fragment_id(tenant, &it.namespace, &it.value)))
         }
     }
 }
 
 /// Reads a time that may be absent.
-pub(crate) fn as_of(violations: &mut Violations, as_of: Option<&Timestamp>) -> Option<DateTime<Utc>> {
+pub(crate) fn as_of(
+    violations: &mut Violations,
+    as_of: Option<&Timestamp>,
+) -> Option<DateTime<Utc>> {
     let instant = runtime::time::from_proto(as_of?).ok_or("must be a time of the years 1 to 9999");
     violations.take("as_of", "MALFORMED", instant)
 }
@@ -84,13 +111,20 @@ pub(crate) fn request_id(violations: &mut Violations, text: &str) -> Option<Uuid
     if text.is_empty() {
         return None;
     }
-    violations.take("request_id", "MALFORMED", text.parse::<Uuid>().map_err(|_| "must be a UUID"))
+    violations.take(
+        "request_id",
+        "MALFORMED",
+        text.parse::<Uuid>().map_err(|_| "must be a UUID"),
+    )
 }
 
 /// Reads the size of a page.
 pub(crate) fn page_size(violations: &mut Violations, requested: i32, default: u64) -> u64 {
-    let size = store::page::page_size(requested, default, PAGE_MAX).map_err(|_| "must be 0 (the default) or more");
-    violations.take("page_size", "OUT_OF_RANGE", size).unwrap_or(default)
+    let size = store::page::page_size(requested, default, PAGE_MAX)
+        .map_err(|_| "must be 0 (the default) or more");
+    violations
+        .take("page_size", "OUT_OF_RANGE", size)
+        .unwrap_or(default)
 }
 
 /// Reads a page token; an empty one is the beginning.
@@ -102,7 +136,8 @@ pub(crate) fn page_token<F: serde::Serialize, T: serde::de::DeserializeOwned>(
     if token.is_empty() {
         return None;
     }
-    let position = store::page::decode_for(filter, token).map_err(|_| "is not a token of this list and filter");
+    let position = store::page::decode_for(filter, token)
+        .map_err(|_| "is not a token of this list and filter");
     violations.take("page_token", "MALFORMED", position)
 }
 

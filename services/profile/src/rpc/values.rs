@@ -7,10 +7,10 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use features::{Cell, Status, Value};
 
-use crate::service::Fresh;
 use crate::domain::batch::hex;
 use crate::domain::days;
 use crate::domain::identity::{Identifier, Strength};
+use crate::service::Fresh;
 
 /// A feature's value; days become the instants at which they begin in `zone`.
 pub(crate) fn feature(name: &str, cell: &Cell, zone: Tz) -> FeatureValue {
@@ -19,19 +19,27 @@ pub(crate) fn feature(name: &str, cell: &Cell, zone: Tz) -> FeatureValue {
         Some(Value::Number(number)) => Some(ProtoValue::Number(*number)),
         Some(Value::Text(text)) => Some(ProtoValue::Text(text.clone())),
         Some(Value::Flag(flag)) => Some(ProtoValue::Flag(*flag)),
-        Some(Value::Day(day)) => days::start_of(*day, zone).map(|it| ProtoValue::Time(runtime::time::to_proto(it))),
+        Some(Value::Day(day)) => {
+            days::start_of(*day, zone).map(|it| ProtoValue::Time(runtime::time::to_proto(it)))
+        }
     };
     let status = match (cell.status, &value) {
         (_, None) | (Status::Unknown, _) => ValueStatus::Unknown,
         (Status::Present, _) => ValueStatus::Present,
         (Status::Default, _) => ValueStatus::Default,
     };
-    FeatureValue { name: name.to_owned(), value, status: status.into() }
+    FeatureValue {
+        name: name.to_owned(),
+        value,
+        status: status.into(),
+    }
 }
 
 /// How fresh an answer is.
 pub(crate) fn freshness(fresh: &Fresh) -> Freshness {
-    let complete_through = fresh.complete_through_ms.and_then(DateTime::from_timestamp_millis);
+    let complete_through = fresh
+        .complete_through_ms
+        .and_then(DateTime::from_timestamp_millis);
     Freshness {
         complete_through: complete_through.map(runtime::time::to_proto),
         degraded: !fresh.reasons.is_empty(),

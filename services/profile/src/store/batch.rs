@@ -11,9 +11,11 @@ use store::bulk::{self, Kind, Rows};
 use store::{StoreError, WriteTx, sql};
 use uuid::Uuid;
 
-use super::row::{bytes, get_identifier, get_uuid, get_uuid_or_null, keys};
 use super::for_update;
-use crate::domain::batch::{Change, CustomerWrite, FragmentWrite, IdentityWrite, Outcome, StoredCustomer, StoredFragment};
+use super::row::{bytes, get_identifier, get_uuid, get_uuid_or_null, keys};
+use crate::domain::batch::{
+    Change, CustomerWrite, FragmentWrite, IdentityWrite, Outcome, StoredCustomer, StoredFragment,
+};
 use crate::domain::identity::{FragmentId, Identifier};
 use crate::error::Error;
 
@@ -26,8 +28,12 @@ const FRAGMENT_ROWS: [(&str, Kind); 6] = [
     ("known_ms", Kind::BigInt),
     ("state", Kind::Bytes),
 ];
-const CUSTOMER_ROWS: [(&str, Kind); 4] =
-    [("id", Kind::Bytes), ("ordinal", Kind::BigInt), ("version", Kind::BigInt), ("fragments", Kind::Int)];
+const CUSTOMER_ROWS: [(&str, Kind); 4] = [
+    ("id", Kind::Bytes),
+    ("ordinal", Kind::BigInt),
+    ("version", Kind::BigInt),
+    ("fragments", Kind::Int),
+];
 const CHANGE_ROWS: [(&str, Kind); 6] = [
     ("position", Kind::BigInt),
     ("id", Kind::Bytes),
@@ -81,12 +87,23 @@ pub(crate) async fn load(
     }
     let more = lock_customers(tx, tenant, &mut loaded).await?;
     if !more.is_empty() {
-        let known: BTreeSet<FragmentId> = loaded.fragments.iter().map(|it| it.identifier.fragment).collect();
+        let known: BTreeSet<FragmentId> = loaded
+            .fragments
+            .iter()
+            .map(|it| it.identifier.fragment)
+            .collect();
         let text = format!(
             "SELECT {FRAGMENT_COLUMNS} FROM fragments JOIN {{rows}} \
              ON fragments.tenant = $1 AND fragments.customer_id = rows.id"
         );
-        for row in bulk::query(tx, &text, [tenant.into()], keys(more.iter().map(Uuid::as_bytes))).await? {
+        for row in bulk::query(
+            tx,
+            &text,
+            [tenant.into()],
+            keys(more.iter().map(Uuid::as_bytes)),
+        )
+        .await?
+        {
             let fragment = fragment(&row)?.filter(|it| !known.contains(&it.identifier.fragment));
             loaded.fragments.extend(fragment);
         }
@@ -103,9 +120,17 @@ async fn claim_fragments(
     if tx.get_database_backend() != DatabaseBackend::Postgres {
         return Ok(());
     }
-    let mut rows = Rows::new([("id", Kind::Bytes), ("namespace", Kind::Text), ("strength", Kind::Int)]);
+    let mut rows = Rows::new([
+        ("id", Kind::Bytes),
+        ("namespace", Kind::Text),
+        ("strength", Kind::Int),
+    ]);
     for it in identifiers.values() {
-        rows.push([bytes(&it.fragment), it.namespace.clone().into(), it.strength.number().into()]);
+        rows.push([
+            bytes(&it.fragment),
+            it.namespace.clone().into(),
+            it.strength.number().into(),
+        ]);
     }
     let text = "INSERT INTO fragments (tenant, fragment_id, namespace, strength, known_ms) \
                 SELECT $1, rows.id, rows.namespace, rows.strength, $2 FROM {rows} WHERE TRUE ORDER BY rows.id \
@@ -115,7 +140,11 @@ async fn claim_fragments(
 }
 
 /// Locks the customers of the loaded fragments; returns those that have fragments beyond the loaded ones.
-async fn lock_customers(tx: &WriteTx, tenant: &str, loaded: &mut Loaded) -> Result<Vec<Uuid>, Error> {
+async fn lock_customers(
+    tx: &WriteTx,
+    tenant: &str,
+    loaded: &mut Loaded,
+) -> Result<Vec<Uuid>, Error> {
     let mut counts: BTreeMap<Uuid, i32> = BTreeMap::new();
     for fragment in &loaded.fragments {
         *counts.entry(fragment.customer).or_default() += 1;
@@ -126,16 +155,29 @@ async fn lock_customers(tx: &WriteTx, tenant: &str, loaded: &mut Loaded) -> Resu
         for_update(tx, "customers")
     );
     let mut more = Vec::new();
-    for row in bulk::query(tx, &text, [tenant.into()], keys(counts.keys().map(Uuid::as_bytes))).await? {
+    for row in bulk::query(
+        tx,
+        &text,
+        [tenant.into()],
+        keys(counts.keys().map(Uuid::as_bytes)),
+    )
+    .await?
+    {
         let id = get_uuid(&row, "customer_id")?;
         if sql::get::<Option<Vec<u8>>>(&row, "alias_of")?.is_some() {
-            return Err(Error::Store(StoreError::Conflict("a customer was merged meanwhile".into())));
+            return Err(Error::Store(StoreError::Conflict(
+                "a customer was merged meanwhile".into(),
+            )));
         }
         if sql::get::<i32>(&row, "fragment_count")? > counts.get(&id).copied().unwrap_or_default() {
             more.push(id);
         }
         let (ordinal, version) = (sql::get(&row, "ordinal")?, sql::get(&row, "version")?);
-        loaded.customers.push(StoredCustomer { id, ordinal, version });
+        loaded.customers.push(StoredCustomer {
+            id,
+            ordinal,
+            version,
+        });
     }
     Ok(more)
 }
@@ -147,11 +189,20 @@ fn fragment(row: &QueryResult) -> Result<Option<StoredFragment>, Error> {
     let identifier = get_identifier(row)?;
     let known_ms = sql::get(row, "known_ms")?;
     let state = sql::get::<Option<Vec<u8>>>(row, "state")?.unwrap_or_default();
-    Ok(Some(StoredFragment { identifier, customer, known_ms, state }))
+    Ok(Some(StoredFragment {
+        identifier,
+        customer,
+        known_ms,
+        state,
+    }))
 }
 
 /// Writes fragments and their states.
-pub(crate) async fn write_fragments(tx: &WriteTx, tenant: &str, fragments: &[FragmentWrite]) -> Result<(), Error> {
+pub(crate) async fn write_fragments(
+    tx: &WriteTx,
+    tenant: &str,
+    fragments: &[FragmentWrite],
+) -> Result<(), Error> {
     let mut placed = Rows::new(FRAGMENT_ROWS);
     let mut kept = Rows::new(FRAGMENT_ROWS);
     for it in fragments {
@@ -171,7 +222,8 @@ pub(crate) async fn write_fragments(tx: &WriteTx, tenant: &str, fragments: &[Fra
          WHERE TRUE ON CONFLICT (tenant, fragment_id) DO UPDATE SET state = excluded.state"
     );
     bulk::execute(tx, &insert, [tenant.into()], kept).await?;
-    let placing = format!("{insert}, customer_id = excluded.customer_id, known_ms = excluded.known_ms");
+    let placing =
+        format!("{insert}, customer_id = excluded.customer_id, known_ms = excluded.known_ms");
     bulk::execute(tx, &placing, [tenant.into()], placed).await?;
     Ok(())
 }
@@ -192,7 +244,12 @@ pub(crate) async fn write_customers(
         let ordinal = it.ordinal.unwrap_or(next);
         next += i64::from(it.ordinal.is_none());
         ordinals.insert(it.id, ordinal);
-        rows.push([bytes(it.id.as_bytes()), ordinal.into(), it.version.into(), it.fragments.into()]);
+        rows.push([
+            bytes(it.id.as_bytes()),
+            ordinal.into(),
+            it.version.into(),
+            it.fragments.into(),
+        ]);
     }
     let insert = "INSERT INTO customers \
                   (tenant, customer_id, ordinal, version, fragment_count, create_ms, update_ms) \
@@ -201,7 +258,15 @@ pub(crate) async fn write_customers(
                   fragment_count = excluded.fragment_count, update_ms = excluded.update_ms";
     bulk::execute(tx, insert, [tenant.into(), now_ms.into()], rows).await?;
     write_aliases(tx, tenant, &outcome.customers).await?;
-    write_changes(tx, tenant, &outcome.customers, &ordinals, numbers.first_position, now_ms).await?;
+    write_changes(
+        tx,
+        tenant,
+        &outcome.customers,
+        &ordinals,
+        numbers.first_position,
+        now_ms,
+    )
+    .await?;
     Ok(ordinals)
 }
 
@@ -229,17 +294,29 @@ async fn draw_numbers(tx: &WriteTx, tenant: &str, outcome: &Outcome) -> Result<N
     let row = sql::query_one(tx, update, values)
         .await?
         .ok_or_else(|| StoreError::Corrupt("a tenant has no counters".into()))?;
-    let (next_ordinal, position): (i64, i64) = (sql::get(&row, "next_ordinal")?, sql::get(&row, "position")?);
-    Ok(Numbers { first_ordinal: next_ordinal - fresh, first_position: position - changes + 1 })
+    let (next_ordinal, position): (i64, i64) =
+        (sql::get(&row, "next_ordinal")?, sql::get(&row, "position")?);
+    Ok(Numbers {
+        first_ordinal: next_ordinal - fresh,
+        first_position: position - changes + 1,
+    })
 }
 
-async fn write_aliases(tx: &WriteTx, tenant: &str, customers: &[CustomerWrite]) -> Result<(), Error> {
+async fn write_aliases(
+    tx: &WriteTx,
+    tenant: &str,
+    customers: &[CustomerWrite],
+) -> Result<(), Error> {
     for customer in customers {
         let Change::MergedInto(survivor) = customer.change else {
             continue;
         };
         let update = "UPDATE customers SET alias_of = $3 WHERE tenant = $1 AND (customer_id = $2 OR alias_of = $2)";
-        let values = [tenant.into(), bytes(customer.id.as_bytes()), bytes(survivor.as_bytes())];
+        let values = [
+            tenant.into(),
+            bytes(customer.id.as_bytes()),
+            bytes(survivor.as_bytes()),
+        ];
         sql::execute(tx, update, values).await?;
     }
     Ok(())
@@ -299,7 +376,10 @@ pub(crate) async fn write_identity(tx: &WriteTx, lines: &[IdentityLine]) -> Resu
     let draw = "INSERT INTO counters (name, value) VALUES ('identity', $1) \
                 ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value";
     let row = sql::query_one(tx, draw, [count.into()]).await?;
-    let last: i64 = sql::get(&row.ok_or_else(|| StoreError::Corrupt("the identity counter is gone".into()))?, "value")?;
+    let last: i64 = sql::get(
+        &row.ok_or_else(|| StoreError::Corrupt("the identity counter is gone".into()))?,
+        "value",
+    )?;
     let mut rows = Rows::new(IDENTITY_ROWS);
     for (it, change_seq) in lines.iter().zip(last - count + 1..) {
         rows.push([

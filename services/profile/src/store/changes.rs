@@ -40,13 +40,21 @@ pub(crate) async fn after(
     let text = "SELECT position, customer_id, ordinal, kind, version, merged_into, change_ms FROM changes \
                 WHERE tenant = $1 AND position > $2 ORDER BY position LIMIT $3";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = sql::query_all(connection, text, [tenant.into(), position.into(), limit.into()]).await?;
+    let rows = sql::query_all(
+        connection,
+        text,
+        [tenant.into(), position.into(), limit.into()],
+    )
+    .await?;
     // Read after the rows: what was trimmed before they were read shows here.
     let floor = tenants::counters(connection, tenant).await?.feed_floor;
     if position < floor {
         return Err(Error::PositionExpired { floor });
     }
-    rows.iter().map(change).map(|it| it.map_err(Error::from)).collect()
+    rows.iter()
+        .map(change)
+        .map(|it| it.map_err(Error::from))
+        .collect()
 }
 
 fn change(row: &QueryResult) -> Result<ChangeRow, StoreError> {
@@ -70,11 +78,16 @@ pub(crate) async fn trim(store: &Store, before_ms: i64, limit: i64) -> Result<u6
                       WHERE tenant = $1 AND change_ms < $2 ORDER BY position LIMIT $3) AS old";
         let values = [tenant.id.clone().into(), before_ms.into(), limit.into()];
         let row = sql::query_one(store.reader(), newest, values).await?;
-        let Some(newest) = row.map(|row| sql::get::<Option<i64>>(&row, "newest")).transpose()?.flatten() else {
+        let Some(newest) = row
+            .map(|row| sql::get::<Option<i64>>(&row, "newest"))
+            .transpose()?
+            .flatten()
+        else {
             continue;
         };
         let tx = store.begin().await?;
-        let floor = "UPDATE tenant_counters SET feed_floor = $2 WHERE tenant = $1 AND feed_floor < $2";
+        let floor =
+            "UPDATE tenant_counters SET feed_floor = $2 WHERE tenant = $1 AND feed_floor < $2";
         sql::execute(&tx, floor, [tenant.id.clone().into(), newest.into()]).await?;
         let delete = "DELETE FROM changes WHERE tenant = $1 AND position <= $2";
         trimmed += sql::execute(&tx, delete, [tenant.id.into(), newest.into()]).await?;

@@ -62,24 +62,62 @@ pub(crate) async fn resolve(
     tenant: &str,
     asked: &[Asked],
 ) -> Result<HashMap<Asked, Resolved>, Error> {
-    let ids: BTreeSet<Uuid> = asked.iter().filter_map(|it| if let Asked::Id(id) = it { Some(*id) } else { None }).collect();
-    let fragments: BTreeSet<FragmentId> =
-        asked.iter().filter_map(|it| if let Asked::Fragment(id) = it { Some(*id) } else { None }).collect();
+    let ids: BTreeSet<Uuid> = asked
+        .iter()
+        .filter_map(|it| {
+            if let Asked::Id(id) = it {
+                Some(*id)
+            } else {
+                None
+            }
+        })
+        .collect();
+    let fragments: BTreeSet<FragmentId> = asked
+        .iter()
+        .filter_map(|it| {
+            if let Asked::Fragment(id) = it {
+                Some(*id)
+            } else {
+                None
+            }
+        })
+        .collect();
     let mut resolved = HashMap::with_capacity(asked.len());
     let by_id = "SELECT c.customer_id AS asked, s.customer_id, s.ordinal FROM customers c \
                  JOIN {rows} ON c.tenant = $1 AND c.customer_id = rows.id \
                  JOIN customers s ON s.tenant = $1 AND s.customer_id = COALESCE(c.alias_of, c.customer_id)";
-    for row in bulk::query(connection, by_id, [tenant.into()], keys(ids.iter().map(Uuid::as_bytes))).await? {
+    for row in bulk::query(
+        connection,
+        by_id,
+        [tenant.into()],
+        keys(ids.iter().map(Uuid::as_bytes)),
+    )
+    .await?
+    {
         let (asked, id) = (get_uuid(&row, "asked")?, get_uuid(&row, "customer_id")?);
         let ordinal = sql::get(&row, "ordinal")?;
-        resolved.insert(Asked::Id(asked), Resolved { id, ordinal, alias: asked != id });
+        resolved.insert(
+            Asked::Id(asked),
+            Resolved {
+                id,
+                ordinal,
+                alias: asked != id,
+            },
+        );
     }
     let by_fragment = "SELECT f.fragment_id, c.customer_id, c.ordinal FROM fragments f \
                        JOIN {rows} ON f.tenant = $1 AND f.fragment_id = rows.id \
                        JOIN customers c ON c.tenant = $1 AND c.customer_id = f.customer_id";
     for row in bulk::query(connection, by_fragment, [tenant.into()], keys(&fragments)).await? {
         let (id, ordinal) = (get_uuid(&row, "customer_id")?, sql::get(&row, "ordinal")?);
-        resolved.insert(Asked::Fragment(get_fragment(&row)?), Resolved { id, ordinal, alias: false });
+        resolved.insert(
+            Asked::Fragment(get_fragment(&row)?),
+            Resolved {
+                id,
+                ordinal,
+                alias: false,
+            },
+        );
     }
     Ok(resolved)
 }
@@ -96,7 +134,14 @@ pub(crate) async fn read(
                 JOIN {rows} ON c.tenant = $1 AND c.customer_id = rows.id AND c.alias_of IS NULL \
                 JOIN fragments f ON f.tenant = $1 AND f.customer_id = c.customer_id";
     let mut customers: BTreeMap<Uuid, CustomerRow> = BTreeMap::new();
-    for row in bulk::query(connection, text, [tenant.into()], keys(ids.iter().map(Uuid::as_bytes))).await? {
+    for row in bulk::query(
+        connection,
+        text,
+        [tenant.into()],
+        keys(ids.iter().map(Uuid::as_bytes)),
+    )
+    .await?
+    {
         let id = get_uuid(&row, "customer_id")?;
         let fragment = fragment(&row)?;
         match customers.get_mut(&id) {
@@ -114,7 +159,10 @@ pub(crate) async fn read(
 
 fn fragment(row: &QueryResult) -> Result<FragmentRow, StoreError> {
     let state = sql::get::<Option<Vec<u8>>>(row, "state")?.unwrap_or_default();
-    Ok(FragmentRow { identifier: get_identifier(row)?, state })
+    Ok(FragmentRow {
+        identifier: get_identifier(row)?,
+        state,
+    })
 }
 
 fn customer(row: &QueryResult, id: Uuid, first: FragmentRow) -> Result<CustomerRow, StoreError> {
@@ -147,15 +195,28 @@ pub(crate) async fn aliases(
     let text = "SELECT customers.customer_id, customers.alias_of, customers.ordinal FROM customers \
                 JOIN {rows} ON customers.tenant = $1 AND customers.alias_of = rows.id";
     let mut aliases: HashMap<Uuid, Vec<(i64, Uuid)>> = HashMap::new();
-    for row in bulk::query(connection, text, [tenant.into()], keys(ids.iter().map(Uuid::as_bytes))).await? {
+    for row in bulk::query(
+        connection,
+        text,
+        [tenant.into()],
+        keys(ids.iter().map(Uuid::as_bytes)),
+    )
+    .await?
+    {
         let alias = (sql::get(&row, "ordinal")?, get_uuid(&row, "customer_id")?);
-        aliases.entry(get_uuid(&row, "alias_of")?).or_default().push(alias);
+        aliases
+            .entry(get_uuid(&row, "alias_of")?)
+            .or_default()
+            .push(alias);
     }
     let by_age = |mut aliases: Vec<(i64, Uuid)>| {
         aliases.sort_unstable();
         aliases.into_iter().map(|it| it.1).collect()
     };
-    Ok(aliases.into_iter().map(|(id, aliases)| (id, by_age(aliases))).collect())
+    Ok(aliases
+        .into_iter()
+        .map(|(id, aliases)| (id, by_age(aliases)))
+        .collect())
 }
 
 /// Lists up to `limit` identifiers by fragment, after `after`.
@@ -167,7 +228,12 @@ pub(crate) async fn fragments(
 ) -> Result<Vec<Identifier>, Error> {
     let text = "SELECT fragment_id, namespace, strength FROM fragments \
                 WHERE tenant = $1 AND fragment_id > $2 AND customer_id IS NOT NULL ORDER BY fragment_id LIMIT $3";
-    let rows = sql::query_all(connection, text, [tenant.into(), after.to_vec().into(), limit.into()]).await?;
+    let rows = sql::query_all(
+        connection,
+        text,
+        [tenant.into(), after.to_vec().into(), limit.into()],
+    )
+    .await?;
     Ok(rows.iter().map(get_identifier).collect::<Result<_, _>>()?)
 }
 
@@ -192,7 +258,12 @@ pub(crate) async fn list(
     let text = "SELECT customer_id, ordinal, version FROM customers \
                 WHERE tenant = $1 AND ordinal > $2 AND alias_of IS NULL ORDER BY ordinal LIMIT $3";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = sql::query_all(connection, text, [tenant.into(), after.into(), limit.into()]).await?;
+    let rows = sql::query_all(
+        connection,
+        text,
+        [tenant.into(), after.into(), limit.into()],
+    )
+    .await?;
     let summary = |row: &QueryResult| {
         Ok(Summary {
             id: get_uuid(row, "customer_id")?,

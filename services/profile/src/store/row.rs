@@ -27,12 +27,18 @@ pub(super) fn get_uuid(row: &QueryResult, column: &str) -> Result<Uuid, StoreErr
 }
 
 /// Reads a customer's id that may be missing.
-pub(super) fn get_uuid_or_null(row: &QueryResult, column: &str) -> Result<Option<Uuid>, StoreError> {
-    sql::get::<Option<Vec<u8>>>(row, column)?.map(|it| uuid(&it, column)).transpose()
+pub(super) fn get_uuid_or_null(
+    row: &QueryResult,
+    column: &str,
+) -> Result<Option<Uuid>, StoreError> {
+    sql::get::<Option<Vec<u8>>>(row, column)?
+        .map(|it| uuid(&it, column))
+        .transpose()
 }
 
 fn uuid(bytes: &[u8], column: &str) -> Result<Uuid, StoreError> {
-    Uuid::from_slice(bytes).map_err(|_| StoreError::Corrupt(format!("column {column} is not 16 bytes long")))
+    Uuid::from_slice(bytes)
+        .map_err(|_| StoreError::Corrupt(format!("column {column} is not 16 bytes long")))
 }
 
 /// Reads a fragment's id.
@@ -45,5 +51,9 @@ pub(super) fn get_fragment(row: &QueryResult) -> Result<FragmentId, StoreError> 
 pub(super) fn get_identifier(row: &QueryResult) -> Result<Identifier, StoreError> {
     let strength = Strength::from_number(sql::get(row, "strength")?)
         .ok_or_else(|| StoreError::Corrupt("an identifier's strength is not known".into()))?;
-    Ok(Identifier { fragment: get_fragment(row)?, namespace: sql::get(row, "namespace")?, strength })
+    Ok(Identifier {
+        fragment: get_fragment(row)?,
+        namespace: sql::get(row, "namespace")?,
+        strength,
+    })
 }

@@ -63,7 +63,9 @@ fn tenant(row: &QueryResult) -> Result<Tenant, StoreError> {
     Ok(Tenant {
         id: sql::get(row, "tenant")?,
         display_name: sql::get(row, "display_name")?,
-        time_zone: zone.parse().map_err(|_| StoreError::Corrupt(format!("no time zone {zone:?}")))?,
+        time_zone: zone
+            .parse()
+            .map_err(|_| StoreError::Corrupt(format!("no time zone {zone:?}")))?,
         currency_code: sql::get(row, "currency_code")?,
         state: TenantState::from_number(sql::get(row, "state")?)
             .ok_or_else(|| StoreError::Corrupt("a tenant's state is not known".into()))?,
@@ -73,9 +75,15 @@ fn tenant(row: &QueryResult) -> Result<Tenant, StoreError> {
 }
 
 /// Finds a tenant in whatever state.
-pub(crate) async fn find(connection: &impl ConnectionTrait, id: &str) -> Result<Option<Tenant>, StoreError> {
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    id: &str,
+) -> Result<Option<Tenant>, StoreError> {
     let text = format!("SELECT {COLUMNS} FROM tenants WHERE tenant = $1");
-    sql::query_one(connection, &text, [id.into()]).await?.map(|row| tenant(&row)).transpose()
+    sql::query_one(connection, &text, [id.into()])
+        .await?
+        .map(|row| tenant(&row))
+        .transpose()
 }
 
 /// Finds a tenant that is served.
@@ -96,15 +104,23 @@ pub(crate) async fn serve(connection: &impl ConnectionTrait, id: &str) -> Result
 /// # Errors
 /// When it is not known or deleted.
 pub(crate) async fn existing(connection: &impl ConnectionTrait, id: &str) -> Result<Tenant, Error> {
-    let tenant = find(connection, id).await?.filter(|it| it.state != TenantState::Deleted);
+    let tenant = find(connection, id)
+        .await?
+        .filter(|it| it.state != TenantState::Deleted);
     tenant.ok_or_else(|| Error::TenantNotFound(id.to_owned()))
 }
 
 /// Finds a tenant that is not deleted and locks it until the transaction ends.
 pub(crate) async fn lock(tx: &WriteTx, id: &str) -> Result<Tenant, Error> {
-    let text = format!("SELECT {COLUMNS} FROM tenants WHERE tenant = $1{}", super::for_update(tx, "tenants"));
+    let text = format!(
+        "SELECT {COLUMNS} FROM tenants WHERE tenant = $1{}",
+        super::for_update(tx, "tenants")
+    );
     let row = sql::query_one(tx, &text, [id.into()]).await?;
-    let tenant = row.map(|row| tenant(&row)).transpose()?.filter(|it| it.state != TenantState::Deleted);
+    let tenant = row
+        .map(|row| tenant(&row))
+        .transpose()?
+        .filter(|it| it.state != TenantState::Deleted);
     tenant.ok_or_else(|| Error::TenantNotFound(id.to_owned()))
 }
 
@@ -113,7 +129,9 @@ pub(crate) async fn lock(tx: &WriteTx, id: &str) -> Result<Tenant, Error> {
 /// # Errors
 /// When the id is taken.
 pub(crate) async fn insert(tx: &WriteTx, tenant: &Tenant) -> Result<(), Error> {
-    let text = format!("INSERT INTO tenants ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING");
+    let text = format!(
+        "INSERT INTO tenants ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
+    );
     let values = [
         tenant.id.clone().into(),
         tenant.display_name.clone().into(),
@@ -146,8 +164,14 @@ pub(crate) async fn update(tx: &WriteTx, tenant: &Tenant) -> Result<(), Error> {
 }
 
 /// Lists up to `limit` tenants by id, after `after`; deleted ones are left out.
-pub(crate) async fn list(connection: &impl ConnectionTrait, after: &str, limit: u64) -> Result<Vec<Tenant>, Error> {
-    let text = format!("SELECT {COLUMNS} FROM tenants WHERE tenant > $1 AND state <> 3 ORDER BY tenant LIMIT $2");
+pub(crate) async fn list(
+    connection: &impl ConnectionTrait,
+    after: &str,
+    limit: u64,
+) -> Result<Vec<Tenant>, Error> {
+    let text = format!(
+        "SELECT {COLUMNS} FROM tenants WHERE tenant > $1 AND state <> 3 ORDER BY tenant LIMIT $2"
+    );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = sql::query_all(connection, &text, [after.into(), limit.into()]).await?;
     Ok(rows.iter().map(tenant).collect::<Result<_, _>>()?)
@@ -167,7 +191,10 @@ pub(crate) struct Counters {
 }
 
 /// Reads a tenant's counters.
-pub(crate) async fn counters(connection: &impl ConnectionTrait, id: &str) -> Result<Counters, Error> {
+pub(crate) async fn counters(
+    connection: &impl ConnectionTrait,
+    id: &str,
+) -> Result<Counters, Error> {
     let text = "SELECT customers_live, feed_floor, newest_event_ms, newest_event_day \
                 FROM tenant_counters WHERE tenant = $1";
     let Some(row) = sql::query_one(connection, text, [id.into()]).await? else {

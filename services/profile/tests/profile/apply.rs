@@ -6,7 +6,9 @@ use api::profile::{ApplyOutcome, LaneWatermark, ReportWatermarksRequest};
 use prost_types::Timestamp;
 use tonic::Code;
 
-use crate::harness::{DAY, TENANT, World, assert_fault, batch, by, of, order, order_of, orders, scenarios};
+use crate::harness::{
+    DAY, TENANT, World, assert_fault, batch, by, of, order, order_of, orders, scenarios,
+};
 
 scenarios!(
     applies_a_batch_once,
@@ -19,19 +21,29 @@ scenarios!(
 );
 
 async fn applies_a_batch_once(mut world: World) {
-    let events = vec![order(&["customer_id:1"], DAY, 500), order(&["customer_id:1"], DAY + 1, 700)];
+    let events = vec![
+        order(&["customer_id:1"], DAY, 500),
+        order(&["customer_id:1"], DAY + 1, 700),
+    ];
     let first = world.apply("lane-0", 1, events.clone()).await;
     let again = world.apply("lane-0", 1, events).await;
 
     assert!(!first.repeated_batch && again.repeated_batch);
     assert_eq!(first.answers, again.answers);
-    assert!(first.answers.iter().all(|it| it.outcome() == ApplyOutcome::Applied));
+    assert!(
+        first
+            .answers
+            .iter()
+            .all(|it| it.outcome() == ApplyOutcome::Applied)
+    );
     assert_eq!(world.orders(by("customer_id:1")).await, 2);
     assert_eq!(world.state(by("customer_id:1")).await.version, 1);
 }
 
 async fn refuses_gaps_and_stale_dispatchers(mut world: World) {
-    world.apply("lane-0", 1, vec![order(&["customer_id:1"], DAY, 500)]).await;
+    world
+        .apply("lane-0", 1, vec![order(&["customer_id:1"], DAY, 500)])
+        .await;
 
     let gap = world.try_apply(batch("lane-0", 3, vec![])).await;
     assert_fault(gap, Code::FailedPrecondition, "BATCH_OUT_OF_ORDER");
@@ -51,7 +63,9 @@ async fn parks_what_cannot_be_applied(mut world: World) {
     tenant.state = api::profile::TenantState::Suspended.into();
     let update = api::profile::UpdateTenantRequest {
         tenant: Some(tenant),
-        update_mask: Some(prost_types::FieldMask { paths: vec!["state".into()] }),
+        update_mask: Some(prost_types::FieldMask {
+            paths: vec!["state".into()],
+        }),
         request_id: String::new(),
     };
     world.tenants.update_tenant(update).await.expect("suspend");
@@ -70,9 +84,19 @@ async fn parks_what_cannot_be_applied(mut world: World) {
     let answer = world.apply("lane-0", 1, events.clone()).await;
 
     let reasons: Vec<&str> = answer.answers.iter().map(|it| it.reason.as_str()).collect();
-    let expected = ["", "CURRENCY_MISMATCH", "TENANT_NOT_FOUND", "EVENT_UNDECODABLE", "TENANT_SUSPENDED", ""];
+    let expected = [
+        "",
+        "CURRENCY_MISMATCH",
+        "TENANT_NOT_FOUND",
+        "EVENT_UNDECODABLE",
+        "TENANT_SUSPENDED",
+        "",
+    ];
     assert_eq!(reasons, expected);
-    assert_eq!(world.apply("lane-0", 1, events).await.answers, answer.answers);
+    assert_eq!(
+        world.apply("lane-0", 1, events).await.answers,
+        answer.answers
+    );
     assert_eq!(world.orders(by("customer_id:1")).await, 1);
 }
 
@@ -85,7 +109,10 @@ async fn lanes_that_touch_the_same_customer_lose_nothing(world: World) {
                 // Each lane meets the same customers in another order, by its own device and by the shared e-mail address.
                 let events = (0..20).map(|at| {
                     let customer = (at * 7 + lane * 3) % 10;
-                    let (device, email) = (format!("device_id:{lane}-{customer}"), format!("email:{customer}@x"));
+                    let (device, email) = (
+                        format!("device_id:{lane}-{customer}"),
+                        format!("email:{customer}@x"),
+                    );
                     order(&[&email, &device], DAY + at, 100)
                 });
                 let request = batch(&format!("lane-{lane}"), number, events.collect());
@@ -97,10 +124,21 @@ async fn lanes_that_touch_the_same_customer_lose_nothing(world: World) {
         lane.await.expect("a lane");
     }
     let mut world = world;
-    let states = world.states((0..10).map(|it| by(&format!("email:{it}@x"))).collect()).await.states;
+    let states = world
+        .states((0..10).map(|it| by(&format!("email:{it}@x"))).collect())
+        .await
+        .states;
     assert_eq!(states.iter().map(orders).sum::<u64>(), 4 * 12 * 20);
-    let listed = api::profile::ListCustomersRequest { page_size: 1_000, page_token: String::new() };
-    let listed = world.profiles.list_customers(of(TENANT, listed)).await.expect("list").into_inner();
+    let listed = api::profile::ListCustomersRequest {
+        page_size: 1_000,
+        page_token: String::new(),
+    };
+    let listed = world
+        .profiles
+        .list_customers(of(TENANT, listed))
+        .await
+        .expect("list")
+        .into_inner();
     assert_eq!((listed.customers.len(), listed.total_size), (10, 10));
     let ordinals: Vec<i64> = listed.customers.iter().map(|it| it.ordinal).collect();
     assert_eq!(ordinals, (1..=10).collect::<Vec<_>>(), "dense");
@@ -113,8 +151,15 @@ async fn states_equal_a_replay_in_memory(mut world: World) {
         let mut events = Vec::new();
         for at in 0..60 {
             let customer = format!("customer_id:{}", (at * 11 + round) % 17);
-            let event = order(&[&customer], DAY + (at * 13 + round * 5) % 40, 100 + i64::from(at));
-            expected.entry(customer).or_default().apply(&::lake::events::from_standard(&event));
+            let event = order(
+                &[&customer],
+                DAY + (at * 13 + round * 5) % 40,
+                100 + i64::from(at),
+            );
+            expected
+                .entry(customer)
+                .or_default()
+                .apply(&::lake::events::from_standard(&event));
             events.push(event);
         }
         number += 1;
@@ -122,30 +167,58 @@ async fn states_equal_a_replay_in_memory(mut world: World) {
     }
     for (customer, state) in expected {
         let served = world.state(by(&customer)).await;
-        assert_eq!(features::CustomerState::decode(&served.state).expect("a state"), state, "{customer}");
+        assert_eq!(
+            features::CustomerState::decode(&served.state).expect("a state"),
+            state,
+            "{customer}"
+        );
     }
 }
 
 async fn tells_the_watermark_of_the_slowest_lane(mut world: World) {
-    world.apply("lane-0", 1, vec![order(&["customer_id:1"], DAY, 500)]).await;
+    world
+        .apply("lane-0", 1, vec![order(&["customer_id:1"], DAY, 500)])
+        .await;
     let through = |seconds| Some(Timestamp { seconds, nanos: 0 });
     let lane = |lane: &str, applied_batch, seconds| LaneWatermark {
         lane: lane.into(),
         applied_batch,
         complete_through: through(seconds),
     };
-    let lanes = vec![lane("lane-0", 7, 1_800_000_000), lane("lane-1", 0, 1_600_000_000)];
-    world.profiles.report_watermarks(ReportWatermarksRequest { lanes }).await.expect("report");
+    let lanes = vec![
+        lane("lane-0", 7, 1_800_000_000),
+        lane("lane-1", 0, 1_600_000_000),
+    ];
+    world
+        .profiles
+        .report_watermarks(ReportWatermarksRequest { lanes })
+        .await
+        .expect("report");
 
-    let fresh = world.states(vec![by("customer_id:1")]).await.freshness.expect("freshness");
+    let fresh = world
+        .states(vec![by("customer_id:1")])
+        .await
+        .freshness
+        .expect("freshness");
     assert_eq!(fresh.complete_through, through(1_600_000_000));
     assert_eq!(fresh.degraded_reasons, ["WATERMARK_STUCK"]);
 
     let now = runtime::clock::now().timestamp();
     let lanes = vec![lane("lane-0", 1, now), lane("lane-1", 0, now)];
-    world.profiles.report_watermarks(ReportWatermarksRequest { lanes }).await.expect("report");
-    let fresh = world.states(vec![by("customer_id:1")]).await.freshness.expect("freshness");
-    assert_eq!((fresh.complete_through, fresh.degraded), (through(now), false));
+    world
+        .profiles
+        .report_watermarks(ReportWatermarksRequest { lanes })
+        .await
+        .expect("report");
+    let fresh = world
+        .states(vec![by("customer_id:1")])
+        .await
+        .freshness
+        .expect("freshness");
+    assert_eq!(
+        (fresh.complete_through, fresh.degraded),
+        (through(now), false)
+    );
 }
 
 async fn lists_every_violation(mut world: World) {
@@ -153,12 +226,25 @@ async fn lists_every_violation(mut world: World) {
         lane: "x".repeat(65),
         number: 0,
         events: vec![api::common::StandardEvent::default(); 5_001],
-        complete_through: Some(Timestamp { seconds: i64::MAX, nanos: 0 }),
+        complete_through: Some(Timestamp {
+            seconds: i64::MAX,
+            nanos: 0,
+        }),
         fence: -1,
     };
-    let status = assert_fault(world.try_apply(request).await, Code::InvalidArgument, "INVALID");
+    let status = assert_fault(
+        world.try_apply(request).await,
+        Code::InvalidArgument,
+        "INVALID",
+    );
 
-    let mut fields: Vec<_> = runtime::fault::violations(&status).into_iter().map(|it| it.field).collect();
+    let mut fields: Vec<_> = runtime::fault::violations(&status)
+        .into_iter()
+        .map(|it| it.field)
+        .collect();
     fields.sort();
-    assert_eq!(fields, ["complete_through", "events", "fence", "lane", "number"]);
+    assert_eq!(
+        fields,
+        ["complete_through", "events", "fence", "lane", "number"]
+    );
 }

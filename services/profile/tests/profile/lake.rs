@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ::lake::arrow::array::{Array as _, Int64Array};
-use ::lake::{Lake, Table};
 use ::lake::Transaction;
+use ::lake::arrow::array::{Array as _, Int64Array};
 use ::lake::events::LakeRow;
+use ::lake::{Lake, Table};
 use api::common::StandardEvent;
 use api::longrunning::{WaitOperationRequest, operation};
 use api::profile::{RebuildStatesRequest, RebuildStatesResponse};
@@ -13,14 +13,26 @@ use tokio::time::Instant;
 
 use crate::harness::{DAY, TENANT, World, by, of, order, scenarios};
 
-scenarios!(every_identity_line_reaches_the_lake_once, states_are_rebuilt_from_the_lake);
+scenarios!(
+    every_identity_line_reaches_the_lake_once,
+    states_are_rebuilt_from_the_lake
+);
 
 async fn rows(world: &World) -> usize {
-    let lake = Lake::open(&world.place.folder.join("lake")).await.expect("the lake");
+    let lake = Lake::open(&world.place.folder.join("lake"))
+        .await
+        .expect("the lake");
     let snapshot = lake.snapshot(Table::Identity).await.expect("a snapshot");
-    let actions = snapshot.snapshot().expect("a snapshot").add_actions_table(true).expect("actions");
+    let actions = snapshot
+        .snapshot()
+        .expect("a snapshot")
+        .add_actions_table(true)
+        .expect("actions");
     let counts = actions.column_by_name("num_records").expect("counts");
-    let counts = counts.as_any().downcast_ref::<Int64Array>().expect("numbers");
+    let counts = counts
+        .as_any()
+        .downcast_ref::<Int64Array>()
+        .expect("numbers");
     usize::try_from(counts.iter().flatten().sum::<i64>()).expect("a count")
 }
 
@@ -39,7 +51,13 @@ async fn every_identity_line_reaches_the_lake_once(mut world: World) {
         let events = (0..40).map(|it| order(&[&format!("customer_id:{number}-{it}")], DAY, 100));
         world.apply("lane-0", number, events.collect()).await;
     }
-    world.apply("lane-1", 1, vec![order(&["customer_id:1-1", "email:a@x"], DAY, 100)]).await;
+    world
+        .apply(
+            "lane-1",
+            1,
+            vec![order(&["customer_id:1-1", "email:a@x"], DAY, 100)],
+        )
+        .await;
     assert_eq!(settled(&world, 201).await, 201);
 
     let known = world.state(by("email:a@x")).await.customer_id;
@@ -52,7 +70,9 @@ async fn every_identity_line_reaches_the_lake_once(mut world: World) {
 
 /// Puts events into the lake as ingestion's archiver does.
 async fn archive(world: &World, batch: i64, events: &[StandardEvent]) {
-    let lake = Lake::open(&world.place.folder.join("lake")).await.expect("the lake");
+    let lake = Lake::open(&world.place.folder.join("lake"))
+        .await
+        .expect("the lake");
     let row = |(event, position): (&StandardEvent, i32)| LakeRow {
         lane: "lane-0".into(),
         batch,
@@ -60,13 +80,21 @@ async fn archive(world: &World, batch: i64, events: &[StandardEvent]) {
         event: event.clone(),
     };
     let rows: Vec<LakeRow> = events.iter().zip(0..).map(row).collect();
-    let transaction = Transaction { app_id: "lane-0".into(), version: batch };
+    let transaction = Transaction {
+        app_id: "lane-0".into(),
+        version: batch,
+    };
     let rows = ::lake::events::to_batch(&rows).expect("rows");
-    lake.append(Table::Events, &[rows], &transaction).await.expect("append");
+    lake.append(Table::Events, &[rows], &transaction)
+        .await
+        .expect("append");
 }
 
 async fn states_are_rebuilt_from_the_lake(mut world: World) {
-    let applied = vec![order(&["customer_id:1"], DAY, 500), order(&["customer_id:2"], DAY, 600)];
+    let applied = vec![
+        order(&["customer_id:1"], DAY, 500),
+        order(&["customer_id:2"], DAY, 600),
+    ];
     world.apply("lane-0", 1, applied.clone()).await;
     // The lake knows better what the first order was worth.
     let mut archived = applied;
@@ -74,12 +102,34 @@ async fn states_are_rebuilt_from_the_lake(mut world: World) {
     archive(&world, 1, &archived).await;
 
     let request = of(TENANT, RebuildStatesRequest::default());
-    let operation = world.profiles.rebuild_states(request).await.expect("start").into_inner();
-    let wait = WaitOperationRequest { name: operation.name, timeout: None };
-    let done = world.operations.wait_operation(of(TENANT, wait)).await.expect("wait").into_inner();
-    let Some(operation::Result::Response(response)) = done.result else { panic!("{done:?}") };
+    let operation = world
+        .profiles
+        .rebuild_states(request)
+        .await
+        .expect("start")
+        .into_inner();
+    let wait = WaitOperationRequest {
+        name: operation.name,
+        timeout: None,
+    };
+    let done = world
+        .operations
+        .wait_operation(of(TENANT, wait))
+        .await
+        .expect("wait")
+        .into_inner();
+    let Some(operation::Result::Response(response)) = done.result else {
+        panic!("{done:?}")
+    };
     let response: RebuildStatesResponse = runtime::any::unpack(&response).expect("a response");
-    assert_eq!(response, RebuildStatesResponse { replaced: 1, unchanged: 1, lagging: 0 });
+    assert_eq!(
+        response,
+        RebuildStatesResponse {
+            replaced: 1,
+            unchanged: 1,
+            lagging: 0
+        }
+    );
     let state = world.state(by("customer_id:1")).await;
     let state = features::CustomerState::decode(&state.state).expect("a state");
     assert_eq!(state.purchase_days()[0].value_minor, 900);
