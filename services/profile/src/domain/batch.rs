@@ -381,3 +381,6 @@ fn decode(fragment: &FragmentId, bytes: &[u8]) -> Result<CustomerState, BatchErr
 pub fn hex(fragment: &FragmentId) -> String {
     fragment.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;
