@@ -1,0 +1,110 @@
+//! The binary as a user meets it, without any service running.
+
+use std::process::{Command, Output};
+
+fn clientele(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clientele"));
+    command
+        .args(args)
+        .env_remove("CLIENTELE_ENDPOINT")
+        .env_remove("CLIENTELE_TENANT")
+        .output()
+        .expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn help_names_every_command_of_the_main_job() {
+    let help = text(&clientele(&["--help"]).stdout);
+    for command in [
+        "demo", "up", "serve", "simulate", "ingest", "profile", "score", "segment", "allocate",
+        "model", "admin",
+    ] {
+        assert!(
+            help.contains(&format!("  {command} ")),
+            "{command} is missing in {help}"
+        );
+    }
+}
+
+#[test]
+fn simulate_writes_the_same_bytes_for_the_same_seed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut answers = Vec::new();
+    for name in ["one", "two"] {
+        let out = folder.path().join(name);
+        let args = [
+            "simulate",
+            "--customers",
+            "80",
+            "--seed",
+            "9",
+            "--output",
+            "json",
+            "--out",
+        ];
+        let output = clientele(&[args.as_slice(), &[out.to_str().expect("a path")]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let answer: serde_json::Value =
+            serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(answer["customers"], 80);
+        answers.push(out);
+    }
+    for file in [
+        "orders.ndjson",
+        "browsing.ndjson",
+        "touches.ndjson",
+        "reviews.ndjson",
+        "surveys.ndjson",
+        "truth.json",
+    ] {
+        let read = |folder: &std::path::PathBuf| std::fs::read(folder.join(file)).expect("a file");
+        assert_eq!(read(&answers[0]), read(&answers[1]), "{file}");
+    }
+}
+
+#[test]
+fn a_folder_is_used_by_one_process_at_a_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lock = std::fs::File::create(folder.path().join("lock")).expect("a file");
+    lock.lock().expect("a lock");
+
+    let output = clientele(&[
+        "up",
+        "--base-port",
+        "0",
+        "--data-dir",
+        folder.path().to_str().expect("a path"),
+    ]);
+
+    assert!(!output.status.success());
+    assert!(
+        text(&output.stderr).contains("another process uses the folder"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn an_unknown_setting_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("scoring.toml");
+    std::fs::write(&config, "[database]\nuri = \"sqlite://x.db\"\n").expect("a file");
+
+    let output = clientele(&[
+        "serve",
+        "scoring",
+        "--config",
+        config.to_str().expect("a path"),
+    ]);
+
+    assert!(!output.status.success());
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("uri") && error.contains("scoring.toml"),
+        "{error}"
+    );
+}
