@@ -1,0 +1,120 @@
+# Shared by tests/run and tests/bench: installs what they need and starts servers on free ports. Sourced, not run.
+#
+# Sets: root, cache, work (a temporary folder), pids; stops everything at exit.
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/clientele
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target} CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
+buf_version=1.75.0
+grpcio_version=1.76.0
+work=$(mktemp -d "${TMPDIR:-/tmp}/clientele-tests.XXXXXX")
+chmod 755 "$work"
+mkdir -p "$cache"
+pids=()
+
+say() { printf '\n== %s\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# Servers refuse to run as root, or should.
+unprivileged() {
+    if [ "$(id -u)" = 0 ]; then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# wait_for LOG COMMAND...: waits up to 30 s until the command succeeds.
+wait_for() {
+    local log=$1 try
+    shift
+    for try in $(seq 300); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.1
+    done
+    echo "not ready after 30 s:" >&2
+    tail -20 "$log" >&2
+    return 1
+}
+
+stop_all() {
+    local pid
+    for pid in "${pids[@]}"; do kill -INT "$pid" 2>/dev/null; done
+    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
+    rm -rf "$work"
+}
+trap stop_all EXIT
+trap 'exit 130' INT TERM
+
+# --- installing
+
+postgres_bin() {
+    local initdb
+    initdb=$(command -v initdb) || initdb=$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -1)
+    [ -n "$initdb" ] && dirname "$(readlink -f "$initdb")"
+}
+
+install_packages() {
+    local missing=()
+    [ -n "$(postgres_bin)" ] || missing+=(postgresql)
+    command -v redis-server >/dev/null || missing+=(redis-server)
+    command -v python3 >/dev/null || missing+=(python3)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    command -v npm >/dev/null || missing+=(npm)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing ${missing[*]}"
+    # A fresh server is started here for the tests; the package's own must not come up beside it.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update </dev/null &&
+        as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -y --no-install-recommends install "${missing[@]}" </dev/null
+}
+
+install_python() {
+    local venv=$cache/python
+    "$venv/bin/python" -c 'import grpc, grpc_tools' 2>/dev/null && return 0
+    say "installing grpcio into $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv" &&
+        "$venv/bin/pip" install -q --disable-pip-version-check "grpcio>=$grpcio_version" "grpcio-tools>=$grpcio_version" </dev/null
+}
+
+install_buf() {
+    local node=$cache/node
+    [ "$("$node/node_modules/.bin/buf" --version 2>/dev/null)" = "$buf_version" ] && return 0
+    say "installing buf $buf_version into $node"
+    mkdir -p "$node"
+    npm install --silent --no-audit --no-fund --prefix "$node" "@bufbuild/buf@$buf_version" </dev/null
+}
+
+# --- servers
+
+start_postgres() {
+    local bin port=$1 data=$work/postgres
+    bin=$(postgres_bin)
+    mkdir -p "$data"
+    [ "$(id -u)" = 0 ] && chown 65534:65534 "$data"
+    (cd / && unprivileged "$bin/initdb" --auth=trust --username=postgres --encoding=UTF8 --no-locale --no-sync -D "$data/data") >"$work/initdb.log" 2>&1 ||
+        { cat "$work/initdb.log" >&2; return 1; }
+    (cd / && exec_unprivileged "$bin/postgres" -D "$data/data" -p "$port" -c listen_addresses=127.0.0.1 \
+        -c unix_socket_directories= -c max_connections=400 -c shared_buffers=128MB) >"$work/postgres.log" 2>&1 &
+    pids+=($!)
+    wait_for "$work/postgres.log" grep -q '^ready' "$data/data/postmaster.pid" || return 1
+    export CLIENTELE_TEST_POSTGRES=postgres://postgres@127.0.0.1:$port/postgres
+}
+
+start_redis() {
+    local port=$1
+    mkdir -p "$work/redis"
+    [ "$(id -u)" = 0 ] && chown 65534:65534 "$work/redis"
+    (exec_unprivileged "$(command -v redis-server)" --bind 127.0.0.1 --port "$port" --save '' --appendonly no --dir "$work/redis") >"$work/redis.log" 2>&1 &
+    pids+=($!)
+    wait_for "$work/redis.log" redis-cli -p "$port" ping || return 1
+    export CLIENTELE_TEST_REDIS=redis://127.0.0.1:$port
+}
+
+# Like unprivileged, but in place of the shell, so that signals reach the server.
+exec_unprivileged() {
+    if [ "$(id -u)" = 0 ]; then exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else exec "$@"; fi
+}
