@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // Asked for at run time: a target folder may serve several checkouts.
+    let here = std::env::var("CARGO_MANIFEST_DIR")?;
+    let root = Path::new(&here).join("../../proto");
     let mut files = Vec::new();
     for folder in ["clientele", "google/longrunning", "google/rpc"] {
         collect(&root.join(folder), &mut files)?;
