@@ -18,9 +18,13 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 pub use metrics::operations_router;
 
-/// What is always quiet: PostgreSQL's notices about objects that exist already, and the exporter's own calls.
-const ALWAYS_QUIET: [&str; 3] = [
+/// What is always quiet: PostgreSQL's notices about objects that exist already, each migration that is applied, the lake's
+/// search for tables that are not there yet (it calls that an error; whoever asked is told), and the exporter's own calls.
+const ALWAYS_QUIET: [&str; 6] = [
     "sqlx::postgres::notice=warn",
+    "sea_orm_migration=warn",
+    "buoyant_kernel=off",
+    "deltalake_core=warn",
     "opentelemetry=warn",
     "h2=warn",
 ];
