@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use api::common::{FragmentRef, IdentifierStrength, StandardEvent};
+use runtime::context::TenantId;
 
 use crate::domain::batch::Incoming;
 use crate::domain::identity::{Identifier, Strength};
+
+/// Longest namespace in bytes.
+const NAMESPACE_BYTES_MAX: usize = 64;
 
 /// Why an event is parked. The names are part of the contract with ingestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +81,10 @@ fn candidate(event: &StandardEvent, index: u32) -> Option<Candidate> {
         .iter()
         .map(identifier)
         .collect::<Option<_>>()?;
-    if identifiers.is_empty() || event.tenant.is_empty() || event.r#type.is_empty() {
+    if identifiers.is_empty()
+        || TenantId::parse(&event.tenant).is_err()
+        || event.r#type.is_empty()
+    {
         return None;
     }
     let incoming = Incoming {
@@ -103,6 +110,12 @@ fn identifier(fragment: &FragmentRef) -> Option<Identifier> {
         IdentifierStrength::Strong => Strength::Strong,
     };
     let id = fragment.fragment_id.as_slice().try_into().ok()?;
+    // What the database may refuse must not reach it: it would refuse the whole batch, again and again.
+    let namespace = fragment.namespace.as_str();
+    if !(1..=NAMESPACE_BYTES_MAX).contains(&namespace.len()) || namespace.contains(char::is_control)
+    {
+        return None;
+    }
     Some(Identifier {
         fragment: id,
         namespace: fragment.namespace.clone(),

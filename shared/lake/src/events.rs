@@ -181,16 +181,17 @@ pub fn from_standard(event: &StandardEvent) -> Event {
     let event_time_ms = event
         .event_time
         .as_ref()
-        .map_or(0, |it| it.seconds * 1_000 + i64::from(it.nanos) / 1_000_000);
+        .map_or(0, |it| it.seconds.saturating_mul(1_000).saturating_add(i64::from(it.nanos) / 1_000_000));
     let items: Vec<Item> = event.items.iter().map(item).collect();
     let worth = |items: &[Item]| {
-        items
+        let worth: i128 = items
             .iter()
-            .map(|it| it.quantity_milli * it.price_minor / 1_000)
-            .sum()
+            .map(|it| i128::from(it.quantity_milli) * i128::from(it.price_minor) / 1_000)
+            .sum();
+        worth.clamp(-i128::from(AMOUNT_MAX), i128::from(AMOUNT_MAX)) as i64
     };
     let value_minor = match (&event.value, kind) {
-        (Some(value), _) => Some(value.minor_units),
+        (Some(value), _) => Some(bounded(value.minor_units)),
         (None, EventKind::OrderCompleted) if !items.is_empty() => Some(worth(&items)),
         _ => None,
     };
@@ -210,22 +211,32 @@ pub fn from_standard(event: &StandardEvent) -> Event {
         value_minor,
         order_hash,
         discount_minor: properties::number(properties, "discount_minor")
-            .map_or(0, |it| it.round() as i64),
+            .map_or(0, |it| bounded(it.round() as i64)),
         channel: properties::text(properties, "channel").unwrap_or_default(),
         touch: properties::text(properties, "touch").and_then(|it| Touch::from_name(&it)),
         rating_milli: properties::number(properties, "rating")
-            .map(|it| (it * 1_000.0).round() as i64),
+            .map(|it| bounded((it * 1_000.0).round() as i64)),
         nps: properties::number(properties, "nps").map(|it| it.round() as i32),
         items,
     }
+}
+
+/// Largest amount that a state is given, so that no event, however odd, makes its sums overflow. Ingestion accepts no more.
+const AMOUNT_MAX: i64 = 10_000_000_000_000;
+
+fn bounded(amount: i64) -> i64 {
+    amount.clamp(-AMOUNT_MAX, AMOUNT_MAX)
 }
 
 fn item(item: &api::common::Item) -> Item {
     Item {
         product: item.product_id.clone(),
         category: item.category.clone(),
-        quantity_milli: item.quantity_milli,
-        price_minor: item.unit_price.as_ref().map_or(0, |it| it.minor_units),
+        quantity_milli: bounded(item.quantity_milli),
+        price_minor: item
+            .unit_price
+            .as_ref()
+            .map_or(0, |it| bounded(it.minor_units)),
     }
 }
 
@@ -243,5 +254,8 @@ pub fn hex(bytes: &[u8]) -> String {
 
 fn micros(time: Option<&prost_types::Timestamp>) -> Result<i64, LakeError> {
     let time = time.ok_or_else(|| LakeError::Rows("event without time".to_owned()))?;
-    Ok(time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000)
+    Ok(time
+        .seconds
+        .saturating_mul(1_000_000)
+        .saturating_add(i64::from(time.nanos) / 1_000))
 }

@@ -46,6 +46,10 @@ pub mod limits {
     pub const NAME_BYTES_MAX: usize = 64;
     /// Longest identifier.
     pub const IDENTIFIER_BYTES_MAX: usize = 512;
+    /// Largest amount in minor units, so that no sum over a customer's life can overflow.
+    pub const AMOUNT_MAX: i64 = 10_000_000_000_000;
+    /// Largest quantity, in thousandths.
+    pub const QUANTITY_MILLI_MAX: i64 = 1_000_000_000_000;
 }
 
 /// A draft after judgement.
@@ -176,13 +180,21 @@ impl Judge<'_> {
         }
         if let Some(value) = &draft.value {
             self.check_currency("value.currency_code", &value.currency_code, &mut fail);
+            check_amount("value.minor_units", value.minor_units, limits::AMOUNT_MAX, &mut fail);
             if draft.kind == "Order Refunded" && value.minor_units > 0 {
                 fail("value.minor_units", "INVALID_VALUE", "the value of a refund is negative or zero".into());
             }
         }
         for (index, item) in draft.items.iter().enumerate() {
+            let field = |name: &str| format!("items[{index}].{name}");
+            check_amount(&field("quantity_milli"), item.quantity_milli, limits::QUANTITY_MILLI_MAX, &mut fail);
             if let Some(price) = &item.unit_price {
-                self.check_currency(&format!("items[{index}].unit_price.currency_code"), &price.currency_code, &mut fail);
+                self.check_currency(&field("unit_price.currency_code"), &price.currency_code, &mut fail);
+                check_amount(&field("unit_price.minor_units"), price.minor_units, limits::AMOUNT_MAX, &mut fail);
+                let worth = i128::from(item.quantity_milli) * i128::from(price.minor_units) / 1000;
+                if worth.unsigned_abs() > u128::from(limits::AMOUNT_MAX.unsigned_abs()) {
+                    fail(&field("quantity_milli"), "AMOUNT_OUT_OF_RANGE", "quantity times price is too large".into());
+                }
             }
         }
         if let Some(properties) = &mut draft.properties {
@@ -283,12 +295,22 @@ fn is_namespace(name: &str) -> bool {
         && name.bytes().all(plain)
 }
 
+fn check_amount(field: &str, amount: i64, most: i64, fail: &mut impl FnMut(&str, &'static str, String)) {
+    if amount.unsigned_abs() > most.unsigned_abs() {
+        fail(field, "AMOUNT_OUT_OF_RANGE", format!("at most {most} either way"));
+    }
+}
+
 /// Lists what makes a draft too malformed to keep.
 fn malformed(draft: &Draft) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut fail = |field: &str, reason, text: String| found.push(Violation::new(field, reason, text));
     match draft.message_id.len() {
         0 => fail("message_id", "MISSING_MESSAGE_ID", "an event needs a message id".into()),
+        // A database may refuse such characters, and with them everything that shares the commit.
+        1..=MESSAGE_ID_BYTES_MAX if draft.message_id.contains(char::is_control) => {
+            fail("message_id", "INVALID_MESSAGE_ID", "a message id has no control characters".into());
+        }
         1..=MESSAGE_ID_BYTES_MAX => {}
         _ => fail("message_id", "TOO_LONG", format!("a message id has at most {MESSAGE_ID_BYTES_MAX} bytes")),
     }

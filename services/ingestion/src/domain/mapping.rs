@@ -187,7 +187,8 @@ impl<'a> Mapper<'a> {
             }
         }
         let readable = parts.join("/");
-        if columns.iter().all(|&index| !self.contract.columns[index].personal) && readable.len() <= MESSAGE_ID_BYTES_MAX {
+        let plain = readable.len() <= MESSAGE_ID_BYTES_MAX && !readable.contains(char::is_control);
+        if plain && columns.iter().all(|&index| !self.contract.columns[index].personal) {
             readable
         } else {
             hex(&self.keys.content(parts.iter().map(|part| part.as_bytes())))

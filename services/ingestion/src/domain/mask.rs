@@ -67,13 +67,14 @@ pub const DEPTH_MAX: usize = 8;
 
 /// Masks the properties in place, at every level; `hash` gives the text that replaces a value.
 ///
-/// Returns false when they are nested deeper than [`DEPTH_MAX`].
+/// Returns false when they are nested deeper than [`DEPTH_MAX`]; what lies deeper is taken out then, for it may be personal.
 pub fn mask(properties: &mut Struct, policies: &Policies, hash: &dyn Fn(&str, &str) -> String) -> bool {
     mask_fields(properties, policies, hash, 1)
 }
 
 fn mask_fields(fields: &mut Struct, policies: &Policies, hash: &dyn Fn(&str, &str) -> String, depth: usize) -> bool {
     if depth > DEPTH_MAX {
+        fields.fields.clear();
         return false;
     }
     let mut shallow = true;
@@ -95,8 +96,13 @@ fn mask_fields(fields: &mut Struct, policies: &Policies, hash: &dyn Fn(&str, &st
 fn mask_value(value: &mut Value, policies: &Policies, hash: &dyn Fn(&str, &str) -> String, depth: usize) -> bool {
     match &mut value.kind {
         Some(Kind::StructValue(inner)) => mask_fields(inner, policies, hash, depth + 1),
+        Some(Kind::ListValue(list)) if depth >= DEPTH_MAX => {
+            list.values.clear();
+            false
+        }
         Some(Kind::ListValue(list)) => {
-            depth < DEPTH_MAX && list.values.iter_mut().all(|value| mask_value(value, policies, hash, depth + 1))
+            // Every element is masked, also those after one that is too deep.
+            list.values.iter_mut().fold(true, |shallow, value| mask_value(value, policies, hash, depth + 1) & shallow)
         }
         _ => true,
     }
@@ -152,5 +158,22 @@ mod tests {
             properties = fields(&[("in", Value { kind: Some(Kind::StructValue(properties)) })]);
         }
         assert!(!mask(&mut properties, &Policies::default(), &|_, _| String::new()));
+    }
+
+    #[test]
+    fn leaves_nothing_personal_behind_what_is_too_deep() {
+        let struct_of = |inner| Value { kind: Some(Kind::StructValue(inner)) };
+        let list_of = |values| Value { kind: Some(Kind::ListValue(prost_types::ListValue { values })) };
+        let mut deep = fields(&[("email", text("a@b.c"))]);
+        let mut list = list_of(vec![text("a@b.c")]);
+        for _ in 0..DEPTH_MAX {
+            deep = fields(&[("in", struct_of(deep))]);
+            list = list_of(vec![list]);
+        }
+        let beside = struct_of(fields(&[("email", text("a@b.c"))]));
+        let mut properties = fields(&[("all", list_of(vec![struct_of(deep), list, beside.clone()])), ("z", beside)]);
+        assert!(!mask(&mut properties, &Policies::default(), &|_, _| "hidden".into()));
+        let written = format!("{properties:?}");
+        assert!(!written.contains("a@b.c") && written.contains("hidden"), "{written}");
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use api::common::{Event, Identifier, Money};
+use api::common::{Event, Identifier, Item, Money};
 use api::ingestion::{BatchIngestEventsRequest, IngestEventsRequest};
 use futures::StreamExt;
 use tonic::Code;
@@ -96,6 +96,32 @@ async fn parks_what_profile_refuses_and_goes_on() {
 
         let status = ingestion.settled().await;
         assert_eq!((status.accepted, status.applied, status.parked), (3, 2, 1));
+        ingestion.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_cannot_keep_harms_nobody_else() {
+    on_each_database(|database| async move {
+        let mut ingestion = Ingestion::start(database).await;
+        let unwritable = Event { identifiers: vec![], ..order("m\0", "x", 5) };
+        let mut priceless = order("m3", "x", i64::MAX);
+        priceless.items = vec![Item {
+            quantity_milli: i64::MIN,
+            unit_price: Some(Money { currency_code: "GBP".into(), minor_units: i64::MIN }),
+            ..Item::default()
+        }];
+
+        let receipts = ingestion.ingest(vec![order("m1", "ann", 1), unwritable, priceless]).await;
+
+        assert_eq!(codes(&receipts), "arq");
+        assert_eq!(receipts[1].violations[0].reason, "INVALID_MESSAGE_ID");
+        let fields: Vec<_> = receipts[2].violations.iter().map(|it| it.field.as_str()).collect();
+        let item = |name: &str| format!("items[0].{name}");
+        let (quantity, price) = (item("quantity_milli"), item("unit_price.minor_units"));
+        assert_eq!(fields, ["value.minor_units", &quantity, &price, &quantity]);
+        assert_eq!(ingestion.settled().await.accepted, 1);
         ingestion.stop().await;
     })
     .await;

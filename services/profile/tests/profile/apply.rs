@@ -14,6 +14,7 @@ scenarios!(
     applies_a_batch_once,
     refuses_gaps_and_stale_dispatchers,
     parks_what_cannot_be_applied,
+    one_odd_event_does_not_hold_up_its_lane,
     lanes_that_touch_the_same_customer_lose_nothing,
     states_equal_a_replay_in_memory,
     tells_the_watermark_of_the_slowest_lane,
@@ -98,6 +99,39 @@ async fn parks_what_cannot_be_applied(mut world: World) {
         answer.answers
     );
     assert_eq!(world.orders(by("customer_id:1")).await, 1);
+}
+
+async fn one_odd_event_does_not_hold_up_its_lane(mut world: World) {
+    let whole = || order(&["customer_id:1"], DAY, 500);
+    let mut huge = whole();
+    huge.value = None;
+    huge.items = vec![api::common::Item {
+        quantity_milli: i64::MAX,
+        unit_price: Some(api::common::Money {
+            currency_code: "GBP".into(),
+            minor_units: i64::MAX,
+        }),
+        ..api::common::Item::default()
+    }];
+    let mut least = whole();
+    least.value.as_mut().expect("a value").minor_units = i64::MIN;
+    let mut never = whole();
+    never.event_time = Some(Timestamp {
+        seconds: i64::MAX,
+        nanos: 0,
+    });
+    let mut unwritable = whole();
+    unwritable.fragments[0].namespace = "custo\0mer".into();
+    let mut nobodys = whole();
+    nobodys.tenant = "ac\0me".into();
+    let events = vec![huge, least, never, unwritable, nobodys, whole()];
+
+    let answer = world.apply("lane-0", 1, events).await;
+
+    let reasons: Vec<&str> = answer.answers.iter().map(|it| it.reason.as_str()).collect();
+    let parked = "EVENT_UNDECODABLE";
+    assert_eq!(reasons, ["", "", parked, parked, parked, ""]);
+    assert_eq!(world.orders(by("customer_id:1")).await, 3);
 }
 
 async fn lanes_that_touch_the_same_customer_lose_nothing(world: World) {
