@@ -1,24 +1,35 @@
 //! Free ports on loopback.
+//!
+//! They lie below the range from which the system gives ports to outgoing connections (on Linux from 32,768): a server
+//! that is stopped for a while finds its port free when it comes back.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Returns a port on which nothing listens now.
-///
-/// Another process may take it before its user binds it; whoever starts a server on it notices and tries another.
+/// First port that is tried, and how many there are.
+const FIRST: u32 = 12_000;
+/// See [`FIRST`].
+const COUNT: u32 = 20_000;
+/// Ports handed out by this process, so that no two of its tests get the same.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// Returns a port on which nothing listens now, and which this process has not handed out before.
 pub fn free() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    // Processes that run side by side begin far from each other.
+    let begin = std::process::id().wrapping_mul(7_919);
+    for _ in 0..COUNT {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = (FIRST + begin.wrapping_add(step) % COUNT) as u16;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(std::io::Error::other("no port is free"))
 }
 
 /// Returns `count` different free ports.
 pub fn several(count: usize) -> std::io::Result<Vec<u16>> {
-    let held: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-        .collect::<Result<_, _>>()?;
-    held.iter()
-        .map(|listener| Ok(listener.local_addr()?.port()))
-        .collect()
+    (0..count).map(|_| free()).collect()
 }
 
 /// Returns true when something accepts connections on a loopback port.
