@@ -7,6 +7,9 @@ use super::violation::Violation;
 
 /// Largest parameter that is accepted, in minor units: far above any budget, far below where squares overflow.
 pub const PARAMETER_MAX: f64 = 1e30;
+/// Smallest parameter that is accepted, in minor units: far below any that means something, far above where spend divided
+/// by it overflows.
+pub const PARAMETER_MIN: f64 = 1e-30;
 
 /// A concave response curve. Amounts are minor units.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -126,8 +129,8 @@ impl Curve {
     pub fn violations(&self, field: &str) -> Vec<Violation> {
         let mut found = Vec::new();
         let mut positive = |shape: &str, name: &str, value: f64| {
-            if !(value > 0.0 && value <= PARAMETER_MAX) {
-                let text = format!("must be above 0 and at most {PARAMETER_MAX:e}, is {value}");
+            if !(PARAMETER_MIN..=PARAMETER_MAX).contains(&value) {
+                let text = format!("must be from {PARAMETER_MIN:e} to {PARAMETER_MAX:e}, is {value}");
                 found.push(Violation::new(format!("{field}.{shape}.{name}"), "OUT_OF_RANGE", text));
             }
         };
@@ -200,7 +203,8 @@ fn hill_root(r: f64, n: f64) -> f64 {
         if !(next > low && next < high) {
             next = 0.5 * (low + high);
         }
-        if (next - y).abs() <= 1e-15 * y.abs().max(1.0) {
+        // Newton's method squares the error: what such a step leaves is below rounding, in which a finer test would wander.
+        if (next - y).abs() <= 1e-8 * y.abs().max(1.0) {
             return next.exp();
         }
         y = next;
@@ -286,8 +290,30 @@ mod tests {
         let fields = |curve: Curve| curve.violations("c").into_iter().map(|v| v.field).collect::<Vec<_>>();
         let hill = Curve::Hill { ceiling: f64::NAN, half: -1.0, shape: 1.5 };
         assert_eq!(fields(hill), ["c.hill.ceiling_minor", "c.hill.half_spend_minor", "c.hill.shape"]);
-        let power = Curve::Power { gain: f64::INFINITY, scale: 0.0, exponent: 1.0 };
+        let power = Curve::Power { gain: f64::INFINITY, scale: 1e-310, exponent: 1.0 };
         assert_eq!(fields(power), ["c.power.gain_minor", "c.power.scale_minor", "c.power.exponent"]);
         assert!(samples().iter().all(|curve| curve.violations("c").is_empty()));
+    }
+
+    #[test]
+    fn parameters_at_the_ends_of_their_range_give_numbers() {
+        let ends = [PARAMETER_MIN, 1.0, PARAMETER_MAX];
+        for (ceiling, scale) in ends.into_iter().flat_map(|one| ends.map(|other| (one, other))) {
+            let curves = [
+                Curve::Hill { ceiling, half: scale, shape: 1.0 },
+                Curve::Hill { ceiling, half: scale, shape: 0.01 },
+                Curve::Exponential { ceiling, scale },
+                Curve::Logistic { ceiling, scale },
+                Curve::Log { gain: ceiling, scale },
+                Curve::Power { gain: ceiling, scale, exponent: 0.99 },
+            ];
+            for curve in curves {
+                for spend in [0.0, 1.0, 1e9, 1e15] {
+                    assert!(curve.value(spend).is_finite(), "{curve:?} at {spend}");
+                    assert!(curve.gain_between(spend, spend + 1.0).is_finite(), "{curve:?} at {spend}");
+                    assert!(!curve.spend_at_slope(0.5).is_nan(), "{curve:?}");
+                }
+            }
+        }
     }
 }

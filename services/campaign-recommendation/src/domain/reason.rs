@@ -1,7 +1,7 @@
 //! Why a cell gets what it gets, in one sentence that a marketer can defend.
 
 use super::allocate::Plan;
-use super::problem::{Constraint, Problem, Side};
+use super::problem::{Cell, Constraint, Problem, Side};
 
 /// Prices below this are not worth a sentence.
 const NOTICEABLE: f64 = 1e-6;
@@ -30,8 +30,11 @@ pub fn explain(problem: &Problem, plan: &Plan) -> Vec<Verdict> {
 /// The plan's prices by what they belong to.
 struct Prices {
     cells: Vec<f64>,
-    /// Strongest constraint beyond its own bounds that acts on each cell.
-    outer: Vec<Option<(Constraint, f64)>>,
+    total: Option<(Constraint, f64)>,
+    /// The stronger of segment and channel for each cell.
+    slices: Vec<Option<(Constraint, f64)>>,
+    /// The strongest maximum beyond its own for each cell: what keeps money away from it.
+    maxima: Vec<Option<(Constraint, f64)>>,
 }
 
 impl Prices {
@@ -48,13 +51,15 @@ impl Prices {
                 Constraint::Cell(i, _) => cells[i] = price,
             }
         }
-        let strongest = |i: usize| {
-            let cell = &problem.cells[i];
-            let candidates = [total, segments[cell.segment], channels[cell.channel]].into_iter().flatten();
-            let noticeable = candidates.filter(|(_, price)| price.abs() > NOTICEABLE);
+        let strongest = |candidates: &[Option<(Constraint, f64)>], all: bool| {
+            let candidates = candidates.iter().flatten().copied();
+            let noticeable = candidates.filter(|(_, price)| NOTICEABLE < if all { price.abs() } else { *price });
             noticeable.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
         };
-        Self { outer: (0..problem.cells.len()).map(strongest).collect(), cells }
+        let of = |cell: &Cell| (segments[cell.segment], channels[cell.channel]);
+        let slices = problem.cells.iter().map(of).map(|(segment, channel)| strongest(&[segment, channel], true));
+        let maxima = problem.cells.iter().map(of).map(|(segment, channel)| strongest(&[segment, channel, total], false));
+        Self { slices: slices.collect(), maxima: maxima.collect(), total: strongest(&[total], true), cells }
     }
 }
 
@@ -68,17 +73,17 @@ fn verdict(problem: &Problem, plan: &Plan, prices: &Prices, i: usize) -> Verdict
     let segment = &problem.segments[cell.segment].name;
     let next = format!("the next unit on {channel} for {segment} returns {marginal_return:.3}");
     let reason = match bound {
-        None if spend == 0 => format!("Nothing: {next}, less than it costs."),
-        None => format!("Spend stops where it no longer pays: {next}, which is what it costs."),
-        Some(Constraint::Cell(_, Side::Maximum)) => {
-            format!("Its own maximum holds it: {next}, and each unit more would add {:.3} profit.", prices.cells[i])
+        None if spend == 0 => format!("Nothing: {next}, {}.", against_cost(marginal_return)),
+        None => format!("Spend stops where it no longer pays: {next}, {}.", against_cost(marginal_return)),
+        Some((Constraint::Cell(_, Side::Maximum), price)) => {
+            format!("Its own maximum holds it: {next}, and each unit more would add {price:.3} profit.")
         }
-        Some(Constraint::Cell(_, Side::Minimum)) => {
-            format!("Its own minimum forces it: {next}, and each unit less would save {:.3}.", -prices.cells[i])
+        Some((Constraint::Cell(_, Side::Minimum), price)) => {
+            format!("Its own minimum forces it: {next}, and each unit less would save {:.3}.", -price)
         }
-        Some(outer) => outer_reason(problem, outer, spend, &next, marginal_return),
+        Some((outer, price)) => outer_reason(problem, (outer, price), spend, &next, marginal_return),
     };
-    let bound = match bound {
+    let bound = match bound.map(|(constraint, _)| constraint) {
         None => String::new(),
         Some(Constraint::Cell(_, Side::Maximum)) => "cell maximum".to_owned(),
         Some(Constraint::Cell(_, Side::Minimum)) => "cell minimum".to_owned(),
@@ -87,24 +92,37 @@ fn verdict(problem: &Problem, plan: &Plan, prices: &Prices, i: usize) -> Verdict
     Verdict { revenue, profit: problem.margin * revenue - s, marginal_return, bound, reason }
 }
 
-/// Returns the constraint that keeps a cell from its own best spend.
-fn holding(problem: &Problem, prices: &Prices, i: usize, spend: i64, marginal_return: f64) -> Option<Constraint> {
-    let bounds = &problem.cells[i].bounds;
-    if bounds.max == Some(spend) && prices.cells[i] > NOTICEABLE {
-        return Some(Constraint::Cell(i, Side::Maximum));
+/// Returns the constraint that keeps a cell from its own best spend, with its price.
+///
+/// The bound of a segment or channel says more of a cell than the budget, which holds all of them.
+fn holding(
+    problem: &Problem,
+    prices: &Prices,
+    i: usize,
+    spend: i64,
+    marginal_return: f64,
+) -> Option<(Constraint, f64)> {
+    let (bounds, price) = (&problem.cells[i].bounds, prices.cells[i]);
+    if bounds.max == Some(spend) && price > NOTICEABLE {
+        return Some((Constraint::Cell(i, Side::Maximum), price));
     }
-    if bounds.min == spend && prices.cells[i] < -NOTICEABLE {
-        return Some(Constraint::Cell(i, Side::Minimum));
+    if bounds.min == spend && price < -NOTICEABLE {
+        return Some((Constraint::Cell(i, Side::Minimum), price));
     }
-    match prices.outer[i] {
+    if spend == 0 {
         // A cell that would not pay even without the constraint is not held by it.
-        Some((_, price)) if price > 0.0 && marginal_return <= 1.0 => None,
-        Some((_, price)) if price < 0.0 && spend == 0 => None,
-        outer => outer.map(|(constraint, _)| constraint),
+        return prices.maxima[i].filter(|_| marginal_return > 1.0);
     }
+    prices.slices[i].or(prices.total)
 }
 
-fn outer_reason(problem: &Problem, outer: Constraint, spend: i64, next: &str, marginal_return: f64) -> String {
+fn outer_reason(
+    problem: &Problem,
+    (outer, price): (Constraint, f64),
+    spend: i64,
+    next: &str,
+    marginal_return: f64,
+) -> String {
     let name = match outer {
         Constraint::Total => "the budget".to_owned(),
         other => format!("the {}", problem.name(other)),
@@ -112,13 +130,35 @@ fn outer_reason(problem: &Problem, outer: Constraint, spend: i64, next: &str, ma
     if spend == 0 {
         return format!("Nothing: {next}, and {name} is better used elsewhere.");
     }
-    if marginal_return > 1.0 {
-        return format!("{} holds it: {next}, as much as anywhere else that it could go.", capital(&name));
+    let start = capital(&name);
+    match outer {
+        Constraint::Total if price > 0.0 => {
+            format!("{start} holds it: {next}, as much as anywhere else that it could go.")
+        }
+        Constraint::Total => {
+            let cost = against_cost(marginal_return);
+            format!("{start} forces it: {next}, {cost}, yet nowhere else would lose less.")
+        }
+        _ if price > 0.0 => format!("{start} holds it: {next}, and each unit more of it would add {price:.3} profit."),
+        _ => format!("{start} forces it: {next}, and each unit less of it would add {:.3} profit.", -price),
     }
-    format!("{} forces it: {next}, less than it costs, yet nowhere else would lose less.", capital(&name))
+}
+
+/// Compares what the next unit returns with what it costs, to the digits that are shown.
+fn against_cost(marginal_return: f64) -> &'static str {
+    if marginal_return < 0.9995 {
+        "less than it costs"
+    } else if marginal_return < 1.0005 {
+        "about what it costs"
+    } else {
+        "more than it costs"
+    }
 }
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,18 +43,11 @@ impl BudgetRpc {
         } else {
             plan::pose(asked, Vec::new(), None)
         };
-        let _turn = self.turns.clone().acquire_owned().await.map_err(|_| Error::Stopping)?;
-        tokio::task::spawn_blocking(move || match allocate::allocate(&posed.problem) {
-            Ok(found) => Ok(plan::answer(posed, &found)),
-            Err(conflict) => {
-                let mut texts: Vec<_> = conflict.iter().map(|&one| posed.problem.describe(one)).collect();
-                if texts.len() > CONFLICT_MAX {
-                    let more = texts.len() - CONFLICT_MAX;
-                    texts.truncate(CONFLICT_MAX);
-                    texts.push(format!("{more} more of the same kind"));
-                }
-                Err(Error::Infeasible(texts))
-            }
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| Error::Stopping)?;
+        tokio::task::spawn_blocking(move || {
+            // The turn ends with the computation, not with a caller who may have gone before.
+            let _turn = turn;
+            solve(posed)
         })
         .await?
     }
@@ -87,6 +80,20 @@ impl BudgetRpc {
             page_token = page.next_page_token;
         }
     }
+}
+
+fn solve(posed: plan::Posed) -> Result<AllocateBudgetResponse, Error> {
+    let conflict = match allocate::allocate(&posed.problem) {
+        Ok(found) => return Ok(plan::answer(posed, &found)),
+        Err(conflict) => conflict,
+    };
+    let mut texts: Vec<_> = conflict.iter().map(|&one| posed.problem.describe(one)).collect();
+    if texts.len() > CONFLICT_MAX {
+        let more = texts.len() - CONFLICT_MAX;
+        texts.truncate(CONFLICT_MAX);
+        texts.push(format!("{more} more of the same kind"));
+    }
+    Err(Error::Infeasible(texts))
 }
 
 #[tonic::async_trait]
