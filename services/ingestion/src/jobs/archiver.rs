@@ -30,8 +30,11 @@ impl Archiver {
         let mut rows = Vec::new();
         for (batch, events) in &plan.batches {
             for (position, event) in (0i32..).zip(events) {
-                let event = StandardEvent::decode(event.payload.as_slice())
-                    .map_err(|error| StepError::Neighbour(format!("an event of batch {batch} is damaged: {error}")))?;
+                // Profile parks such an event and its bytes stay there; the events after it must not wait for it.
+                let Some(event) = readable(&event.payload) else {
+                    tracing::error!(place = event.place, batch, "an event is damaged and left out of the lake");
+                    continue;
+                };
                 rows.push(LakeRow { lane: plan.lane_id.clone(), batch: *batch, position, event });
             }
         }
@@ -42,6 +45,13 @@ impl Archiver {
         runtime::crash::point("appended");
         Ok(rows.len())
     }
+}
+
+/// Reads a payload, if it has what a row of the lake must have.
+fn readable(payload: &[u8]) -> Option<StandardEvent> {
+    let event = StandardEvent::decode(payload).ok()?;
+    let whole = event.event_time.is_some() && event.known_time.is_some() && !event.fragments.is_empty();
+    whole.then_some(event)
 }
 
 #[async_trait]

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use prost::Message;
 use runtime::client::Channel;
 use store::lease::Lease;
+use tokio::sync::OnceCell;
 
 use super::worker::{LaneWorker, Step, StepError};
 use crate::metrics::Metrics;
@@ -24,6 +25,8 @@ pub struct Dispatcher {
     watermark_interval: Duration,
     /// When each lane's watermark was told last.
     told: Mutex<HashMap<i32, Instant>>,
+    /// Set once profile knows all lanes.
+    announced: OnceCell<()>,
 }
 
 impl Dispatcher {
@@ -37,7 +40,27 @@ impl Dispatcher {
     ) -> Self {
         let profile =
             ProfileServiceClient::new(channel.idempotent()).max_encoding_message_size(message_bytes_max);
-        Self { log, profile, metrics, watermark_interval, told: Mutex::default() }
+        Self { log, profile, metrics, watermark_interval, told: Mutex::default(), announced: OnceCell::new() }
+    }
+
+    /// Tells profile of all lanes before it hears of any: its watermark is that of the slowest lane it knows, so a lane that
+    /// it does not know would make it promise too much.
+    async fn announce(&self) -> Result<(), StepError> {
+        let tell = || async {
+            let told = |lane: Lane| LaneWatermark {
+                lane: lane.lane_id,
+                applied_batch: lane.applied_batch,
+                complete_through: Some(runtime::time::to_proto(lane.through)),
+            };
+            self.report(self.log.lanes().await?.into_iter().map(told).collect()).await
+        };
+        self.announced.get_or_try_init(tell).await.map(|_| ())
+    }
+
+    async fn report(&self, lanes: Vec<LaneWatermark>) -> Result<(), StepError> {
+        let neighbour = |status: tonic::Status| StepError::Neighbour(format!("profile takes no watermark: {status}"));
+        self.profile.clone().report_watermarks(ReportWatermarksRequest { lanes }).await.map_err(neighbour)?;
+        Ok(())
     }
 
     async fn send(&self, lane: i32, lease: &Lease, batch: Batch) -> Result<(), StepError> {
@@ -50,6 +73,7 @@ impl Dispatcher {
             complete_through: Some(runtime::time::to_proto(batch.through)),
             fence: lease.fence,
         };
+        self.announce().await?;
         runtime::crash::point("sent");
         let neighbour = |status: tonic::Status| {
             StepError::Neighbour(format!("profile refuses batch {} of lane {lane}: {status}", batch.number))
@@ -82,6 +106,7 @@ impl Dispatcher {
         if !due {
             return Ok(());
         }
+        self.announce().await?;
         let Some(through) = self.log.idle_through(lane, lease, runtime::clock::now()).await? else { return Ok(()) };
         let lanes = self.log.lanes().await?;
         let Some(Lane { lane_id, applied_batch, .. }) = lanes.into_iter().find(|it| it.lane == lane) else {
@@ -89,9 +114,7 @@ impl Dispatcher {
         };
         let watermark =
             LaneWatermark { lane: lane_id, applied_batch, complete_through: Some(runtime::time::to_proto(through)) };
-        let neighbour = |status: tonic::Status| StepError::Neighbour(format!("profile takes no watermark: {status}"));
-        let request = ReportWatermarksRequest { lanes: vec![watermark] };
-        self.profile.clone().report_watermarks(request).await.map_err(neighbour)?;
+        self.report(vec![watermark]).await?;
         self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, Instant::now());
         Ok(())
     }

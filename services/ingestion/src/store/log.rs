@@ -303,6 +303,6 @@ impl EventLog for DatabaseLog {
     }
 
     async fn status(&self, tenant: &str) -> Result<Status, LogError> {
-        Ok(super::status::status(self.store.reader(), tenant).await?)
+        Ok(super::status::status(&self.store, tenant).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! Reads how far the lanes have come and what became of a tenant's events.
 
-use sea_orm::ConnectionTrait;
-use store::{StoreError, sql};
+use sea_orm::{AccessMode, ConnectionTrait, IsolationLevel, TransactionTrait};
+use store::{Backend, Store, StoreError, sql};
 
 use super::log::{Lane, Status, instant, place};
 use crate::domain::counts::Counts;
@@ -28,7 +28,23 @@ pub(super) async fn lanes<C: ConnectionTrait>(db: &C) -> Result<Vec<Lane>, Store
     Ok(lanes)
 }
 
-pub(super) async fn status<C: ConnectionTrait>(db: &C, tenant: &str) -> Result<Status, StoreError> {
+/// Reads everything as of one moment, so that the laws hold in every answer.
+pub(super) async fn status(store: &Store, tenant: &str) -> Result<Status, StoreError> {
+    let reader = store.reader();
+    let tx = match store.backend() {
+        Backend::Postgres => {
+            let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
+            reader.begin_with_config(Some(isolation), Some(access)).await?
+        }
+        // A transaction of SQLite sees one moment anyway.
+        Backend::Sqlite => reader.begin().await?,
+    };
+    let status = read_status(&tx, tenant).await?;
+    tx.rollback().await?;
+    Ok(status)
+}
+
+async fn read_status<C: ConnectionTrait>(db: &C, tenant: &str) -> Result<Status, StoreError> {
     let mut status = Status { pending: pending(db, tenant).await?, ..Status::default() };
     let select = "SELECT source, received, accepted, duplicate, conflict, quarantined, rejected FROM receipt_counts \
         WHERE tenant = $1";

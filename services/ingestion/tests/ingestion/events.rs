@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use api::common::{Event, Identifier, Item, Money};
-use api::ingestion::{BatchIngestEventsRequest, IngestEventsRequest};
+use api::ingestion::{BatchIngestEventsRequest, GetLogStatusRequest, IngestEventsRequest};
 use futures::StreamExt;
 use tonic::Code;
 
@@ -76,7 +76,15 @@ async fn answers_a_stream_in_order_while_others_write() {
             }
         });
 
-        futures::future::join_all(streams).await;
+        let mut asking = ingestion.events.clone();
+        let laws = async {
+            for _ in 0..50 {
+                let status = asking.get_log_status(GetLogStatusRequest {}).await.unwrap().into_inner();
+                assert_eq!(status.accepted, status.applied + status.parked + status.pending);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::join!(futures::future::join_all(streams), laws);
 
         let status = ingestion.settled().await;
         assert_eq!(status.accepted, 4000);
@@ -96,6 +104,42 @@ async fn parks_what_profile_refuses_and_goes_on() {
 
         let status = ingestion.settled().await;
         assert_eq!((status.accepted, status.applied, status.parked), (3, 2, 1));
+        ingestion.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profile_hears_of_every_lane_before_anything_else() {
+    on_each_database(|database| async move {
+        let mut ingestion = Ingestion::start(database).await;
+        ingestion.ingest(vec![order("m1", "ann", 1)]).await;
+
+        ingestion.settled().await;
+
+        let lanes = ingestion.config.log.lanes as usize;
+        assert_eq!(ingestion.peer.record.lock().unwrap().lanes_told_first, Some(lanes));
+        ingestion.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_event_is_parked_and_holds_up_neither_profile_nor_the_lake() {
+    on_each_database(|database| async move {
+        let slow = |config: &mut ingestion::Config| config.dispatch.poll = Duration::from_secs(1);
+        let mut ingestion = Ingestion::start_with(database, slow).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        ingestion.ingest(vec![order("m1", "ann", 1), order("m2", "ann", 2)]).await;
+        let store = store::Store::open(&ingestion.config.database).await.unwrap();
+        let tx = store.begin().await.unwrap();
+        let damage = "UPDATE events SET payload = $1 WHERE place = (SELECT MIN(place) FROM events)";
+        store::sql::execute(&tx, damage, [vec![0xff_u8; 9].into()]).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let status = ingestion.settled().await;
+
+        assert_eq!((status.applied, status.parked, status.archived), (1, 1, 2));
         ingestion.stop().await;
     })
     .await;

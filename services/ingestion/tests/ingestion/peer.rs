@@ -25,6 +25,8 @@ pub struct Record {
     newest: HashMap<String, i64>,
     /// Watermarks that were reported.
     pub watermarks: HashMap<String, LaneWatermark>,
+    /// Lanes that the first call told of; 0 if it was a batch.
+    pub lanes_told_first: Option<usize>,
 }
 
 /// The peer. Clones share the record.
@@ -58,6 +60,7 @@ impl Peer {
 
 fn answer(event: &StandardEvent) -> ApplyAnswer {
     match event.r#type.as_str() {
+        "" => ApplyAnswer { outcome: ApplyOutcome::Parked.into(), reason: "EVENT_UNDECODABLE".into() },
         "Poison" => ApplyAnswer { outcome: ApplyOutcome::Parked.into(), reason: "POISONED".into() },
         _ => ApplyAnswer { outcome: ApplyOutcome::Applied.into(), reason: String::new() },
     }
@@ -72,6 +75,7 @@ impl ProfileService for Peer {
         self.is_up()?;
         let ApplyEventsRequest { lane, number, events, .. } = request.into_inner();
         let mut record = self.record.lock().unwrap();
+        record.lanes_told_first.get_or_insert(0);
         if let Some(answers) = record.answers.get(&(lane.clone(), number)) {
             return Ok(Response::new(ApplyEventsResponse { answers: answers.clone(), repeated_batch: true }));
         }
@@ -98,7 +102,9 @@ impl ProfileService for Peer {
     ) -> Result<Response<ReportWatermarksResponse>, Status> {
         self.is_up()?;
         let mut record = self.record.lock().unwrap();
-        for watermark in request.into_inner().lanes {
+        let lanes = request.into_inner().lanes;
+        record.lanes_told_first.get_or_insert(lanes.len());
+        for watermark in lanes {
             record.watermarks.insert(watermark.lane.clone(), watermark);
         }
         Ok(Response::new(ReportWatermarksResponse {}))
