@@ -108,6 +108,22 @@ async fn summaries_carry_lifetime_values_or_say_why_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sums_that_lack_customers_or_rest_on_old_states_are_marked() {
+    on_every_database(|mut harness| async move {
+        harness.scoring.behind.store(true, Ordering::SeqCst);
+        let all = ComputeRfmSegmentsRequest { groups: vec![everything("all")], ..Default::default() };
+
+        let segment = harness.computed(all).await.segments.remove(0);
+
+        assert_eq!(segment.summary.unwrap().clv.unwrap().minor_units, 1_234 * (BUYERS - 1));
+        let freshness = segment.freshness.unwrap();
+        assert!(freshness.degraded);
+        assert_eq!(freshness.degraded_reasons, ["SCORES_INCOMPLETE", "WATERMARK_STUCK"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_computation_replaces_the_one_before() {
     on_every_database(|mut harness| async move {
         harness.computed(ComputeRfmSegmentsRequest::default()).await;

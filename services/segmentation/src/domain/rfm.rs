@@ -79,8 +79,7 @@ pub fn score(buyers: &[Buyer], scoring: &Scoring) -> (Vec<Scores>, Edges) {
 
 /// Returns the fifth of each value, 1 for the smallest, by the mid-rank of its ties, and the four edges.
 ///
-/// The mid-rank of ranks a to b, counted from 1, is (a + b) / 2; the fifth is five times that over n, rounded up. A
-/// ranking from the other end gives the mirrored fifth, but where the middle falls on an edge: there the lower one wins.
+/// The mid-rank of ranks a to b, counted from 1, is (a + b) / 2; the fifth is five times that over n, rounded up.
 fn quintiles(values: &[i64]) -> (Vec<u8>, [f64; 4]) {
     let n = values.len();
     let mut order: Vec<usize> = (0..n).collect();

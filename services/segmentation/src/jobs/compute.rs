@@ -67,14 +67,15 @@ impl OperationHandler for ComputeRfm {
         progress(&context, "scoring", read.buyers.len()).await?;
         let grouped = group(&read, &asked);
         let values = values::ask(&self.scoring, &context, &read.ids, noon(read.as_of, &tenant.time_zone)).await;
-        let values = match values {
-            Ok(values) => Some(values),
-            Err(reason) => {
-                read.freshness.degraded = true;
-                read.freshness.degraded_reasons.push(reason.to_owned());
-                None
+        let (values, reasons) = match values {
+            Ok(mut values) => {
+                let reasons = std::mem::take(&mut values.degraded);
+                (Some(values), reasons.into_iter().collect())
             }
+            Err(reason) => (None, vec![reason.to_owned()]),
         };
+        read.freshness.degraded |= !reasons.is_empty();
+        read.freshness.degraded_reasons.extend(reasons);
         context.checkpoint()?;
         progress(&context, "saving", read.buyers.len()).await?;
         let segments = describe(&read, &grouped, &asked.table, &tenant.currency_code, values.as_ref());

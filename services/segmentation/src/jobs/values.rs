@@ -1,6 +1,6 @@
 //! Lifetime values of customers, asked of scoring.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use api::common::{CustomerRef, customer_ref};
 use api::scoring::scoring_service_client::ScoringServiceClient;
@@ -32,7 +32,12 @@ pub(super) struct Values {
     pub(super) by_customer: HashMap<Uuid, Value>,
     /// Version of the model that gave them.
     pub(super) model_version: String,
+    /// Stable reasons why they are older or fewer than they should be.
+    pub(super) degraded: BTreeSet<String>,
 }
+
+/// Some customers have no values: sums over them are too small.
+const SCORES_INCOMPLETE: &str = "SCORES_INCOMPLETE";
 
 /// Asks scoring about customers as of a time, a page at a time.
 ///
@@ -53,9 +58,13 @@ pub(super) async fn ask(
         let request = context.request_context().request(BatchScoreRequest { customers, options });
         let answer = client.batch_score(request).await.map_err(|status| missing(&status))?.into_inner();
         values.model_version = answer.model_version;
+        values.degraded.extend(answer.freshness.unwrap_or_default().degraded_reasons);
         for (id, score) in page.iter().zip(&answer.scores).filter(|(_, score)| score.missing_reason.is_empty()) {
             values.by_customer.insert(*id, value(score));
         }
+    }
+    if values.by_customer.len() < customers.len() {
+        values.degraded.insert(SCORES_INCOMPLETE.to_owned());
     }
     Ok(values)
 }

@@ -30,7 +30,8 @@ pub(crate) fn parse(request: &ComputeRfmSegmentsRequest) -> Result<Asked, Invali
     let as_of = match request.as_of.as_str() {
         "" => None,
         text => {
-            let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
+            // Written back it must be the same: parsing alone lets signs and blanks pass.
+            let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| day.to_string() == text);
             found.require(day.is_some(), "as_of", "INVALID_FORMAT", format!("must be YYYY-MM-DD, is `{text}`"));
             day
         }
@@ -119,6 +120,14 @@ mod tests {
         assert_eq!(asked.scoring, Scoring::Quintiles);
         assert_eq!(asked.table.groups().len(), 11);
         assert!(asked.as_of.is_none() && asked.request_id.is_none());
+    }
+
+    #[test]
+    fn days_are_of_one_form_only() {
+        for bad in ["1997-9-30", "1997-09- 3", "+997-09-30", " 1997-9-30", "1997-02-30"] {
+            let request = ComputeRfmSegmentsRequest { as_of: bad.into(), ..Default::default() };
+            assert_eq!(parse(&request).unwrap_err().all()[0].field, "as_of", "{bad}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use api::common::{CustomerRef, customer_ref::Ref};
+use api::common::{CustomerRef, Freshness, customer_ref::Ref};
 use api::profile::identity_service_server::{IdentityService, IdentityServiceServer};
 use api::profile::tenant_service_server::{TenantService, TenantServiceServer};
 use api::profile::{self as pb, Tenant};
@@ -91,6 +91,8 @@ impl TenantService for Profile {
 #[derive(Clone, Default)]
 pub(super) struct Scoring {
     pub(super) away: Arc<AtomicBool>,
+    /// Knows nothing of the first customer of each page, and says that it lags behind.
+    pub(super) behind: Arc<AtomicBool>,
 }
 
 impl Scoring {
@@ -117,9 +119,16 @@ impl ScoringService for Scoring {
             values: vec![value("clv_minor", 1_234.0), value("expected_purchases", 0.5), value("churn_risk", 0.25)],
             ..Default::default()
         };
+        let mut scores: Vec<CustomerScore> = request.into_inner().customers.iter().map(score).collect();
+        let behind = self.behind.load(Ordering::SeqCst);
+        if behind {
+            scores[0] = CustomerScore { missing_reason: "CUSTOMER_NOT_FOUND".into(), ..Default::default() };
+        }
+        let degraded_reasons = if behind { vec!["WATERMARK_STUCK".to_owned()] } else { Vec::new() };
         Ok(Response::new(scoring::BatchScoreResponse {
-            scores: request.into_inner().customers.iter().map(score).collect(),
+            scores,
             model_version: "models/clv/versions/1".into(),
+            freshness: Some(Freshness { degraded: behind, degraded_reasons, ..Default::default() }),
             ..Default::default()
         }))
     }
