@@ -1,5 +1,6 @@
 //! The command line: what can be said, and nothing about what is done.
 
+use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -96,6 +97,22 @@ impl ServiceName {
 /// First of the default ports: operations; the services follow.
 pub(crate) const BASE_PORT: u16 = 7100;
 
+/// Reads a day.
+fn day(text: &str) -> Result<NaiveDate, String> {
+    let parsed = NaiveDate::parse_from_str(text, "%Y-%m-%d");
+    parsed.map_err(|_| "it is no day of the calendar written as YYYY-MM-DD".to_owned())
+}
+
+/// Reads a day up to which there can be history. A day may have begun elsewhere before it does in UTC.
+fn past_day(text: &str) -> Result<NaiveDate, String> {
+    let day = day(text)?;
+    let today = chrono::Utc::now().date_naive();
+    match day > today.succ_opt().unwrap_or(today) {
+        true => Err(format!("it is in the future; today is {today}")),
+        false => Ok(day),
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -137,8 +154,8 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "FILE", requires = "orders")]
     pub(crate) contract: Option<PathBuf>,
     /// Last day that counts, as YYYY-MM-DD. Default: the day of the newest event.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Option<chrono::NaiveDate>,
+    #[arg(long, value_name = "DATE", value_parser = past_day)]
+    pub(crate) as_of: Option<NaiveDate>,
     /// Budget in whole units of the contract's currency, for example 25000 or 25000.50. Default: 2 % of the customers'
     /// lifetime value, rounded down to whole units.
     #[arg(long, value_name = "AMOUNT")]
@@ -161,7 +178,7 @@ pub(crate) struct Up {
     #[arg(long, value_name = "DIR", default_value = ".clientele")]
     pub(crate) data_dir: PathBuf,
     /// First port: operations; the five services take the next ones. 0 means any free ports.
-    #[arg(long, default_value_t = BASE_PORT)]
+    #[arg(long, default_value_t = BASE_PORT, value_parser = clap::value_parser!(u16).range(..=65_530))]
     pub(crate) base_port: u16,
 }
 
@@ -183,8 +200,8 @@ pub(crate) struct Simulate {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// First day, as YYYY-MM-DD.
-    #[arg(long, default_value = "2025-01-01")]
-    pub(crate) start: chrono::NaiveDate,
+    #[arg(long, value_name = "DATE", value_parser = day, default_value = "2025-01-01")]
+    pub(crate) start: NaiveDate,
     /// Days that are observed.
     #[arg(long, default_value_t = 540, value_parser = clap::value_parser!(u32).range(30..=3_660))]
     pub(crate) days: u32,
@@ -221,8 +238,8 @@ pub(crate) enum ProfileCommand {
         /// Customer id, or an identifier as NAMESPACE=VALUE, for example customer_id=17850.
         customer: String,
         /// Day as of which features are computed, as YYYY-MM-DD. Default: the newest event.
-        #[arg(long, value_name = "DATE")]
-        as_of: Option<chrono::NaiveDate>,
+        #[arg(long, value_name = "DATE", value_parser = past_day)]
+        as_of: Option<NaiveDate>,
     },
 }
 
@@ -235,9 +252,9 @@ pub(crate) struct Score {
     /// Horizon of churn risk and expected purchases in days.
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(i32).range(1..=1_825))]
     pub(crate) horizon_days: i32,
-    /// Day as of which to score, as YYYY-MM-DD.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Option<chrono::NaiveDate>,
+    /// Day as of which to score, as YYYY-MM-DD. Default: now, which for old history finds everybody gone.
+    #[arg(long, value_name = "DATE", value_parser = past_day)]
+    pub(crate) as_of: Option<NaiveDate>,
     /// Tell the reasons of each value.
     #[arg(long)]
     pub(crate) reasons: bool,
@@ -255,8 +272,8 @@ pub(crate) enum SegmentCommand {
     /// Computes recency-frequency-monetary segments over all customers.
     Compute {
         /// Last day that counts, as YYYY-MM-DD. Default: the day of the newest event.
-        #[arg(long, value_name = "DATE")]
-        as_of: Option<chrono::NaiveDate>,
+        #[arg(long, value_name = "DATE", value_parser = past_day)]
+        as_of: Option<NaiveDate>,
     },
     /// Lists segments with their summaries.
     List,
@@ -310,8 +327,8 @@ pub(crate) enum ModelCommand {
     /// Trains a customer lifetime value model on all history and makes it the champion.
     Train {
         /// Last day that counts, as YYYY-MM-DD. Default: the day of the newest event.
-        #[arg(long, value_name = "DATE")]
-        as_of: Option<chrono::NaiveDate>,
+        #[arg(long, value_name = "DATE", value_parser = past_day)]
+        as_of: Option<NaiveDate>,
         /// Months of lifetime value that count.
         #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..=120))]
         horizon_months: i32,

@@ -44,7 +44,14 @@ fn sentence(service: ServiceName, target: &str, status: &Status) -> String {
             "cannot reach the {name} service at {target}: start the suite with 'clientele up', or say where it is with --endpoint"
         );
     }
+    if status.code() == Code::DeadlineExceeded && reason.is_empty() {
+        return format!(
+            "the {name} service at {target} did not answer in time: check its address, or look at its log and try again"
+        );
+    }
     let mut text = match status.message() {
+        // The service's own advice is for those who call it.
+        _ if reason == "NO_CHAMPION" => "no model has been promoted yet".to_owned(),
         "" => format!("the {name} service answered {:?}", status.code()),
         message => message.trim_end_matches('.').to_owned(),
     };
@@ -52,7 +59,7 @@ fn sentence(service: ServiceName, target: &str, status: &Status) -> String {
     if !violations.is_empty() {
         text = format!("{text}: {}", violations.join("; "));
     }
-    match advice(&reason, status.code()) {
+    match advice(&reason) {
         "" => text,
         advice => format!("{text}: {advice}"),
     }
@@ -85,20 +92,21 @@ fn details(status: &Status) -> Vec<prost_types::Any> {
 }
 
 /// What a person can do about the reasons that are met most.
-fn advice(reason: &str, code: Code) -> &'static str {
+fn advice(reason: &str) -> &'static str {
     match reason {
         "NO_CHAMPION" => "train one with 'clientele model train'",
         "NO_SEGMENTS" | "SEGMENT_NOT_FOUND" => {
             "compute segments with 'clientele segment compute' and see 'clientele segment list'"
         }
-        "NO_CUSTOMERS" | "TOO_FEW_CUSTOMERS" => "import more history with 'clientele ingest'",
+        "NO_CUSTOMERS" | "TOO_FEW_CUSTOMERS" | "NO_REPEAT_PURCHASES" => {
+            "import more history with 'clientele ingest', or choose a later --as-of"
+        }
         "TENANT_NOT_FOUND" => {
-            "create it with 'clientele admin create-tenant', or name another with --tenant"
+            "create it with 'clientele admin create-tenant', import into the default one, or name another with --tenant"
         }
         "CUSTOMER_NOT_FOUND" => "check the spelling; an identifier is written NAMESPACE=VALUE",
         "INFEASIBLE" => "loosen one of these bounds",
         "LOG_FULL" => "try again when the log has drained",
-        "" if code == Code::DeadlineExceeded => "try again, or look at the service's log",
         _ => "",
     }
 }

@@ -8,6 +8,7 @@ mod demo;
 mod elapsed;
 mod failure;
 mod host;
+mod interrupt;
 mod money;
 mod operation;
 mod output;
@@ -34,7 +35,10 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("clientele: {error:#}");
-            ExitCode::FAILURE
+            match error.is::<interrupt::Interrupted>() {
+                true => ExitCode::from(interrupt::EXIT_CODE),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -49,26 +53,40 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let (config, output) = (cli.config.as_deref(), cli.output);
-    let clients = || Clients::new(Endpoints::parse(&cli.endpoint)?, &cli.tenant);
     match cli.command {
         Command::Demo(demo) => demo::run(demo, &cli.tenant, config, output).await,
         Command::Up(up) => serve::up(up, config, output).await,
         Command::Serve(service) => serve::serve(service, config).await,
         Command::Simulate(simulate) => commands::simulate::run(&simulate, output),
-        Command::Ingest(ingest) => commands::ingest::run(&clients()?, ingest, output).await,
-        Command::Profile(profile) => commands::profile::run(&clients()?, profile, output).await,
-        Command::Score(score) => commands::score::run(&clients()?, score, output).await,
-        Command::Segment(segment) => commands::segment::run(&clients()?, segment, output).await,
-        Command::Allocate(allocate) => commands::allocate::run(&clients()?, allocate, output).await,
-        Command::Model(model) => commands::model::run(&clients()?, model, output).await,
-        Command::Admin(AdminCommand::CreateTenant(tenant)) => {
-            commands::admin::create_tenant(&clients()?, tenant, output).await
-        }
-        Command::Admin(AdminCommand::Rebuild) => {
-            commands::admin::rebuild(&clients()?, output).await
-        }
         Command::Admin(AdminCommand::Migrate { service, data_dir }) => {
             commands::admin::migrate(service, &data_dir, config).await
+        }
+        command => {
+            let clients = Clients::new(Endpoints::parse(&cli.endpoint)?, &cli.tenant)?;
+            interrupt::unless_stopped(call(&clients, command, output)).await
+        }
+    }
+}
+
+/// Runs a command that calls running services.
+async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyhow::Result<()> {
+    match command {
+        Command::Ingest(ingest) => commands::ingest::run(clients, ingest, output).await,
+        Command::Profile(profile) => commands::profile::run(clients, profile, output).await,
+        Command::Score(score) => commands::score::run(clients, score, output).await,
+        Command::Segment(segment) => commands::segment::run(clients, segment, output).await,
+        Command::Allocate(allocate) => commands::allocate::run(clients, allocate, output).await,
+        Command::Model(model) => commands::model::run(clients, model, output).await,
+        Command::Admin(AdminCommand::CreateTenant(tenant)) => {
+            commands::admin::create_tenant(clients, tenant, output).await
+        }
+        Command::Admin(AdminCommand::Rebuild) => commands::admin::rebuild(clients, output).await,
+        Command::Demo(_)
+        | Command::Up(_)
+        | Command::Serve(_)
+        | Command::Simulate(_)
+        | Command::Admin(AdminCommand::Migrate { .. }) => {
+            anyhow::bail!("this command calls no service")
         }
     }
 }

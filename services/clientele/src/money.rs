@@ -1,6 +1,9 @@
 //! Amounts of money between whole units, as people write them, and integer minor units.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+
+/// Largest amount that the services take, in minor units.
+const MINOR_UNITS_MAX: i64 = 1_000_000_000_000_000;
 
 /// Returns how many decimals the minor unit of an ISO 4217 currency has.
 pub(crate) fn decimals(currency: &str) -> u32 {
@@ -25,9 +28,13 @@ pub(crate) fn parse(text: &str, currency: &str) -> anyhow::Result<i64> {
         bail!("'{text}' has more decimals than {currency} has: at most {decimals}");
     }
     let padded = format!("{whole}{fraction:0<width$}", width = decimals as usize);
-    padded
-        .parse()
-        .with_context(|| format!("'{text}' is too large an amount"))
+    match padded.parse() {
+        Ok(minor) if minor <= MINOR_UNITS_MAX => Ok(minor),
+        _ => bail!(
+            "'{text}' is too large an amount: at most {} {currency} are understood",
+            format(MINOR_UNITS_MAX, currency)
+        ),
+    }
 }
 
 /// Returns an amount for people: thousands parted by commas, all decimals of the currency, no code.

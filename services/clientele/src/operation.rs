@@ -3,20 +3,23 @@
 use crate::cli::ServiceName;
 use crate::clients::Clients;
 use crate::failure;
+use crate::interrupt::{self, Interrupted};
 use anyhow::bail;
 use api::longrunning::operation::Result as Outcome;
 use api::longrunning::{CancelOperationRequest, Operation, WaitOperationRequest};
 use prost::{Message, Name};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long one wait asks the service to hold the call.
 const WAIT_STEP: Duration = Duration::from_secs(1);
+/// How long a cancelled operation is waited for, to tell what it has done.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Deadline of one such call.
 const WAIT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Waits until an operation has ended and returns its response; `progress` is given its metadata now and then.
 ///
-/// Ctrl-C cancels the operation.
+/// Ctrl-C cancels the operation; its last metadata are told before the error is returned.
 pub(crate) async fn wait<R, M>(
     clients: &Clients,
     service: ServiceName,
@@ -27,29 +30,37 @@ where
     R: Message + Name + Default,
     M: Message + Name + Default,
 {
-    let name = operation.name.clone();
-    let waiting = async {
-        let mut operation = operation;
-        loop {
-            if let Some(metadata) = operation
-                .metadata
-                .as_ref()
-                .and_then(|any| M::decode(any.value.as_slice()).ok())
-            {
-                progress(&metadata);
-            }
-            if operation.done {
-                return finish::<R>(clients, service, operation);
-            }
-            operation = step(clients, service, &operation.name).await?;
+    let mut operation = operation;
+    let mut stop = std::pin::pin!(interrupt::mine());
+    let mut deadline = None;
+    loop {
+        if let Some(metadata) = operation
+            .metadata
+            .as_ref()
+            .and_then(|any| M::decode(any.value.as_slice()).ok())
+        {
+            progress(&metadata);
         }
-    };
-    tokio::select! {
-        outcome = waiting => outcome,
-        _ = tokio::signal::ctrl_c() => {
-            let cancel = clients.request(CancelOperationRequest { name: name.clone() });
-            clients.operations(service).cancel_operation(cancel).await.map_err(clients.failed(service))?;
-            bail!("stopped at your word; {name} was told to stop too")
+        if operation.done && deadline.is_some() {
+            return Err(Interrupted.into());
+        }
+        if operation.done {
+            return finish::<R>(clients, service, operation);
+        }
+        if deadline.is_some_and(|it| Instant::now() > it) {
+            return Err(anyhow::Error::from(Interrupted).context(format!(
+                "{} was told to stop, and has not yet",
+                operation.name
+            )));
+        }
+        tokio::select! {
+            next = step(clients, service, &operation.name) => operation = next?,
+            () = &mut stop, if deadline.is_none() => {
+                deadline = Some(Instant::now() + STOP_LIMIT);
+                let cancel = CancelOperationRequest { name: operation.name.clone() };
+                let told = clients.operations(service).cancel_operation(clients.request(cancel)).await;
+                told.map_err(clients.failed(service))?;
+            }
         }
     }
 }

@@ -108,3 +108,64 @@ fn an_unknown_setting_is_refused_by_name() {
         "{error}"
     );
 }
+
+#[test]
+fn days_and_ports_that_cannot_be_are_refused_in_plain_words() {
+    let cases: [(&[&str], &str); 4] = [
+        (&["demo", "--as-of", "yesterday"], "YYYY-MM-DD"),
+        (&["demo", "--as-of", "2011-02-29"], "YYYY-MM-DD"),
+        (
+            &["model", "train", "--as-of", "9999-01-01"],
+            "in the future",
+        ),
+        (&["up", "--base-port", "65533"], "65530"),
+    ];
+    for (args, told) in cases {
+        let output = clientele(args);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+        assert!(error.contains(told), "{args:?}: {error}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_demo_that_fails_tells_what_became_of_the_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let out = folder.path().join("simulated").display().to_string();
+    assert!(
+        clientele(&["simulate", "--customers", "50", "--out", &out])
+            .status
+            .success()
+    );
+    let orders =
+        std::fs::read_to_string(folder.path().join("simulated/orders.ndjson")).expect("orders");
+    let first: Vec<&str> = orders.lines().take(3).collect();
+    std::fs::write(path("few.ndjson"), first.join("\n")).expect("a file");
+    let contract = path("simulated/orders.yaml");
+
+    let output = clientele(&[
+        "demo",
+        "--orders",
+        &path("few.ndjson"),
+        "--contract",
+        &contract,
+    ]);
+
+    let error = text(&output.stderr);
+    assert!(
+        !output.status.success() && output.stdout.is_empty(),
+        "{error}"
+    );
+    assert!(error.contains("received"), "{error}");
+    let last = error.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("clientele: ") && last.contains("customers"),
+        "{error}"
+    );
+    assert!(
+        !error.contains("ERROR") && !error.contains("\u{1b}["),
+        "{error}"
+    );
+}

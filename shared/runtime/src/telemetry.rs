@@ -10,6 +10,7 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde::Deserialize;
+use std::io::IsTerminal;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tracing_subscriber::layer::SubscriberExt;
@@ -141,7 +142,9 @@ fn install_logs(
     config: &TelemetryConfig,
     provider: Option<&SdkTracerProvider>,
 ) -> anyhow::Result<()> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match config.format {
         LogFormat::Text => lines
             .with_target(true)

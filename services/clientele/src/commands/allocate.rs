@@ -1,6 +1,6 @@
 //! `clientele allocate`: where the next unit of budget earns most.
 
-use super::segment;
+use super::{reasons::Reasons, segment};
 use crate::cli::{Allocate, Output, ServiceName};
 use crate::clients::Clients;
 use crate::{money, output};
@@ -10,6 +10,7 @@ use api::campaign::{
 };
 use api::common::Money;
 use api::profile::GetTenantRequest;
+use std::collections::HashMap;
 
 /// Runs the command.
 pub(crate) async fn run(
@@ -27,7 +28,13 @@ pub(crate) async fn run(
         .into_inner();
     let request = request(&allocate, &tenant.currency_code)?;
     let answer = ask(clients, request).await?;
-    output::message(output, &answer, |it| describe(it, &tenant.currency_code))
+    let names = match output {
+        Output::Table => segment::names(&segment::list(clients).await?.segments),
+        Output::Json => HashMap::new(),
+    };
+    output::message(output, &answer, |it| {
+        describe(it, &tenant.currency_code, &names)
+    })
 }
 
 /// Asks for an allocation.
@@ -115,8 +122,21 @@ fn bound(text: &str, currency: &str) -> anyhow::Result<SliceBound> {
     })
 }
 
-/// Describes an allocation for people: cells that get something by spend, then totals and assumptions.
-pub(crate) fn describe(answer: &AllocateBudgetResponse, currency: &str) -> String {
+/// Describes an allocation for people: cells that get something by spend, the reasons, then totals and assumptions.
+/// `names` are what segments are called, by resource name.
+pub(crate) fn describe(
+    answer: &AllocateBudgetResponse,
+    currency: &str,
+    names: &HashMap<String, String>,
+) -> String {
+    let mut cells: Vec<_> = answer.cells.iter().collect();
+    cells.sort_by(|x, y| {
+        y.spend_minor
+            .cmp(&x.spend_minor)
+            .then_with(|| (&x.segment, &x.channel).cmp(&(&y.segment, &y.channel)))
+    });
+    let reasons = Reasons::of(cells.iter().copied());
+    let idle = cells.iter().filter(|it| it.spend_minor == 0).count();
     let mut table = output::table(
         &[
             "segment",
@@ -129,65 +149,25 @@ pub(crate) fn describe(answer: &AllocateBudgetResponse, currency: &str) -> Strin
         ],
         &["spend", "expected profit", "marginal return"],
     );
-    let mut cells: Vec<_> = answer
-        .cells
-        .iter()
-        .filter(|it| it.spend_minor > 0)
-        .collect();
-    cells.sort_by(|x, y| {
-        y.spend_minor
-            .cmp(&x.spend_minor)
-            .then_with(|| (&x.segment, &x.channel).cmp(&(&y.segment, &y.channel)))
-    });
-    for it in &cells {
+    for it in cells.iter().filter(|it| it.spend_minor > 0) {
+        let name = names.get(&it.segment).map_or_else(
+            || it.segment.trim_start_matches("segments/"),
+            String::as_str,
+        );
         table.add_row([
-            it.segment.trim_start_matches("segments/").to_owned(),
+            name.to_owned(),
             it.channel.clone(),
             money::format(it.spend_minor, currency),
             money::format_f64(it.expected_profit_minor, currency),
             format!("{:.3}", it.marginal_return),
             if it.assumed { "assumed" } else { "learned" }.to_owned(),
-            it.reason.clone(),
+            format!("({})", reasons.number(it)),
         ]);
     }
-    let budget = answer.budget.as_ref().map_or(0, |it| it.minor_units);
-    let idle = answer.cells.len() - cells.len();
-    let rows = [
-        (
-            "spent",
-            format!(
-                "{} of {} {currency}",
-                money::format(answer.spend_minor, currency),
-                money::format(budget, currency)
-            ),
-        ),
-        (
-            "expected profit",
-            format!(
-                "{} {currency}",
-                money::format_f64(answer.expected_profit_minor, currency)
-            ),
-        ),
-        ("cells without spend", idle.to_string()),
-        (
-            "price of the total",
-            format!("{:.4} per further unit", answer.shadow_price_total),
-        ),
-        (
-            "marginal profit reaches zero",
-            format!(
-                "at {} {currency}",
-                money::format(answer.profitable_spend_minor, currency)
-            ),
-        ),
-        (
-            "gap to the optimum",
-            format!(
-                "at most {} {currency}",
-                money::format(answer.gap.ceil() as i64, currency)
-            ),
-        ),
-    ];
+    let table = match idle == cells.len() {
+        true => "Nothing is spent.".to_owned(),
+        false => table.to_string(),
+    };
     let assumptions: String = answer
         .assumptions
         .iter()
@@ -199,10 +179,50 @@ pub(crate) fn describe(answer: &AllocateBudgetResponse, currency: &str) -> Strin
         format!("assumed, not learned:\n{assumptions}")
     };
     format!(
-        "{table}\n{}{assumed}{}",
-        output::pairs(&rows),
+        "{table}\nreasons:\n{}\n{}{assumed}{}",
+        reasons.legend(),
+        output::pairs(&totals(answer, currency, idle)),
         output::freshness(answer.freshness.as_ref())
     )
+}
+
+fn totals(
+    answer: &AllocateBudgetResponse,
+    currency: &str,
+    idle: usize,
+) -> Vec<(&'static str, String)> {
+    let amount = |minor| format!("{} {currency}", money::format(minor, currency));
+    let budget = answer.budget.as_ref().map_or(0, |it| it.minor_units);
+    let price = answer.shadow_price_total;
+    let next = match price {
+        price if price > 0.0 => format!("would add {price:.4} of profit"),
+        price if price < 0.0 => format!("would lose {:.4}", -price),
+        _ => "would change nothing".to_owned(),
+    };
+    vec![
+        (
+            "spent",
+            format!(
+                "{} of {}",
+                money::format(answer.spend_minor, currency),
+                amount(budget)
+            ),
+        ),
+        (
+            "expected profit",
+            amount(answer.expected_profit_minor.round() as i64),
+        ),
+        ("cells without spend", idle.to_string()),
+        ("one unit more of budget", next),
+        (
+            "marginal profit reaches zero",
+            format!("at {}", amount(answer.profitable_spend_minor)),
+        ),
+        (
+            "gap to the optimum",
+            format!("at most {}", amount(answer.gap.ceil() as i64)),
+        ),
+    ]
 }
 
 #[cfg(test)]

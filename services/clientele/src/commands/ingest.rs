@@ -3,6 +3,7 @@
 use super::request_id;
 use crate::cli::{Ingest, Output, ServiceName};
 use crate::clients::Clients;
+use crate::interrupt::Interrupted;
 use crate::progress::Progress;
 use crate::{failure, money, operation, output};
 use anyhow::{Context, bail};
@@ -82,12 +83,15 @@ pub(crate) async fn read_contract(path: &Path) -> anyhow::Result<Contract> {
         Err(mistakes) => {
             let told: Vec<String> = mistakes
                 .iter()
-                .map(|it| format!("{} {}", it.field, it.description))
+                .map(|it| format!("{} {}", it.field, it.description).trim().to_owned())
                 .collect();
+            let many = match told.len() {
+                1 => "a mistake".to_owned(),
+                many => format!("{many} mistakes"),
+            };
             bail!(
-                "the contract {} has {} mistakes: {}",
+                "the contract {} has {many}: {}",
                 path.display(),
-                told.len(),
                 told.join("; ")
             )
         }
@@ -180,7 +184,8 @@ pub(crate) async fn import(
         .import_file(clients.request(request))
         .await
         .map_err(clients.failed(SERVICE))?;
-    operation::wait(
+    let mut counts = ReceiptCounts::default();
+    let imported = operation::wait(
         clients,
         SERVICE,
         started.into_inner(),
@@ -189,16 +194,48 @@ pub(crate) async fn import(
                 metadata.read_bytes.max(0) as u64,
                 metadata.size_bytes.max(0) as u64,
             );
-            progress.tell(format!(
-                "{} rows",
-                metadata.receipts.as_ref().map_or(0, |it| it.received)
-            ));
+            counts = metadata.receipts.clone().unwrap_or_default();
+            progress.tell(format!("{} rows", counts.received));
         },
     )
-    .await
+    .await;
+    imported.map_err(|error| {
+        let told = half_imported(&counts, dry_run);
+        match error.is::<Interrupted>() {
+            true => error.context(told),
+            false => anyhow::anyhow!("{error:#}; {told}"),
+        }
+    })
 }
 
-async fn upload(clients: &Clients, path: &Path) -> anyhow::Result<String> {
+/// Tells what became of the rows before the one at which an import ended.
+fn half_imported(counts: &ReceiptCounts, dry_run: bool) -> String {
+    if dry_run || counts.received == 0 {
+        return "nothing was imported".to_owned();
+    }
+    let kinds = [
+        ("accepted", counts.accepted),
+        ("duplicate", counts.duplicate),
+        ("in conflict", counts.conflict),
+        ("quarantined", counts.quarantined),
+        ("rejected", counts.rejected),
+    ];
+    let told: Vec<String> = kinds
+        .iter()
+        .filter(|(_, rows)| *rows > 0)
+        .map(|(kind, rows)| format!("{} {kind}", money::group((*rows).max(0) as u64)))
+        .collect();
+    format!(
+        "the {} rows before it stand ({}): import the whole file when it is mended, nothing is counted twice",
+        money::group(counts.received.max(0) as u64),
+        told.join(", ")
+    )
+}
+
+/// Opens a file of events; says what to do when it is none.
+pub(crate) async fn check_file(
+    path: &Path,
+) -> anyhow::Result<(tokio::fs::File, std::fs::Metadata)> {
     let file = tokio::fs::File::open(path)
         .await
         .with_context(|| format!("cannot open {}", path.display()))?;
@@ -209,6 +246,11 @@ async fn upload(clients: &Clients, path: &Path) -> anyhow::Result<String> {
     if metadata.is_dir() {
         bail!("{} is a folder: name a file", path.display());
     }
+    Ok((file, metadata))
+}
+
+async fn upload(clients: &Clients, path: &Path) -> anyhow::Result<String> {
+    let (file, metadata) = check_file(path).await?;
     let size = metadata.len();
     let name = path
         .file_name()
@@ -314,7 +356,7 @@ pub(crate) fn describe(imported: &ImportFileResponse) -> String {
             table.add_row([
                 &it.reason,
                 &it.field,
-                &it.rows.to_string(),
+                &money::group(it.rows.max(0) as u64),
                 &it.first_line.to_string(),
                 &it.description,
             ]);
@@ -329,7 +371,10 @@ pub(crate) fn describe(imported: &ImportFileResponse) -> String {
             .collect();
         text += &format!("\nmarked: {}", marks.join(", "));
     }
-    if let Some(value) = &imported.value {
+    // Without an accepted event there is neither value nor time.
+    if let Some(value) = &imported.value
+        && !imported.first_event_time.is_empty()
+    {
         text += &format!(
             "\nnet value {} {} from {} to {}",
             money::format(value.minor_units, &value.currency_code),

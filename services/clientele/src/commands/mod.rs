@@ -5,6 +5,7 @@ pub(crate) mod allocate;
 pub(crate) mod ingest;
 pub(crate) mod model;
 pub(crate) mod profile;
+mod reasons;
 pub(crate) mod score;
 pub(crate) mod segment;
 pub(crate) mod simulate;

@@ -4,7 +4,7 @@ use super::{day, request_id};
 use crate::cli::{ModelCommand, Output, ServiceName};
 use crate::clients::Clients;
 use crate::progress::Progress;
-use crate::{operation, output};
+use crate::{money, operation, output};
 use api::scoring::{
     ClvSettings, ListModelsRequest, ListModelsResponse, ModelVersion, TrainModelMetadata,
     TrainModelRequest,
@@ -103,7 +103,7 @@ pub(crate) fn describe(version: &ModelVersion) -> String {
     let excluded: Vec<String> = version
         .exclusions
         .iter()
-        .map(|it| format!("{} {}", it.customers, it.reason))
+        .map(|it| format!("{} {}", money::group(it.customers.max(0) as u64), it.reason))
         .collect();
     let rows = [
         (
@@ -115,7 +115,7 @@ pub(crate) fn describe(version: &ModelVersion) -> String {
             ),
         ),
         ("as of", version.as_of.clone()),
-        ("customers", version.customers.to_string()),
+        ("customers", money::group(version.customers.max(0) as u64)),
         (
             "left out",
             if excluded.is_empty() {
@@ -140,7 +140,7 @@ fn list(answer: &ListModelsResponse) -> String {
             &it.name,
             champion,
             &it.as_of,
-            &it.customers.to_string(),
+            &money::group(it.customers.max(0) as u64),
             &output::time(it.create_time.as_ref()),
         ]);
     }

@@ -7,8 +7,10 @@ use crate::progress::Progress;
 use crate::{customers, money, operation, output};
 use api::segmentation::{
     CheckMembershipRequest, ComputeRfmSegmentsRequest, ComputeRfmSegmentsResponse,
-    ComputeSegmentsMetadata, ListMembersRequest, ListSegmentsRequest, Segment,
+    ComputeSegmentsMetadata, ListMembersRequest, ListSegmentsRequest, ListSegmentsResponse,
+    Segment,
 };
+use std::collections::HashMap;
 
 const SERVICE: ServiceName = ServiceName::Segmentation;
 
@@ -37,16 +39,7 @@ pub(crate) async fn run(
             })
         }
         SegmentCommand::List => {
-            let request = clients.request(ListSegmentsRequest {
-                page_size: 1_000,
-                ..Default::default()
-            });
-            let answer = clients
-                .segments()
-                .list_segments(request)
-                .await
-                .map_err(failed)?
-                .into_inner();
+            let answer = list(clients).await?;
             output::message(output, &answer, |it| match it.segments.is_empty() {
                 true => "No segments yet: compute them with 'clientele segment compute'.".into(),
                 false => table(&it.segments),
@@ -109,6 +102,22 @@ pub(crate) async fn run(
     }
 }
 
+/// Lists all segments.
+pub(crate) async fn list(clients: &Clients) -> anyhow::Result<ListSegmentsResponse> {
+    let request = clients.request(ListSegmentsRequest {
+        page_size: 1_000,
+        ..Default::default()
+    });
+    let answer = clients.segments().list_segments(request).await;
+    Ok(answer.map_err(clients.failed(SERVICE))?.into_inner())
+}
+
+/// Returns what segments are called, by resource name.
+pub(crate) fn names(segments: &[Segment]) -> HashMap<String, String> {
+    let pair = |it: &Segment| (it.name.clone(), it.display_name.clone());
+    segments.iter().map(pair).collect()
+}
+
 /// Computes segments, shows how it goes, and returns them.
 pub(crate) async fn compute(
     clients: &Clients,
@@ -144,29 +153,17 @@ pub(crate) fn name(segment: &str) -> String {
 
 /// Returns a table of segments with their summaries.
 pub(crate) fn table(segments: &[Segment]) -> String {
-    let mut table = output::table(
-        &[
-            "segment",
-            "customers",
-            "share",
-            "net spend",
-            "share of spend",
-            "median days since",
-            "orders",
-            "lifetime value",
-            "churn risk",
-        ],
-        &[
-            "customers",
-            "share",
-            "net spend",
-            "share of spend",
-            "median days since",
-            "orders",
-            "lifetime value",
-            "churn risk",
-        ],
-    );
+    let numbers = [
+        "customers",
+        "share",
+        "net spend",
+        "share of\nspend",
+        "median days\nsince",
+        "purchase\ndays",
+        "lifetime value",
+        "churn\nrisk",
+    ];
+    let mut table = output::table(&[["segment", "id"].as_slice(), &numbers].concat(), &numbers);
     for segment in segments {
         let Some(it) = &segment.summary else { continue };
         let spend = it
@@ -179,18 +176,23 @@ pub(crate) fn table(segments: &[Segment]) -> String {
             .as_ref()
             .map(|it| money::format(it.minor_units, &it.currency_code))
             .unwrap_or("unknown".into());
+        // Of nobody there is no median, mean or risk.
+        let of_members = |text: String| if it.customers > 0 { text } else { "-".into() };
         table.add_row([
             segment.display_name.clone(),
+            segment.name.trim_start_matches("segments/").to_owned(),
             money::group(it.customers.max(0) as u64),
             format!("{:.1} %", 100.0 * it.customer_share),
             spend,
             format!("{:.1} %", 100.0 * it.net_spend_share),
-            format!("{:.0}", it.median_recency_days),
-            format!("{:.1}", it.mean_purchase_days),
+            of_members(format!("{:.0}", it.median_recency_days)),
+            of_members(format!("{:.1}", it.mean_purchase_days)),
             clv,
-            it.mean_churn_risk
-                .map(|risk| format!("{:.1} %", 100.0 * risk))
-                .unwrap_or("unknown".into()),
+            of_members(
+                it.mean_churn_risk
+                    .map(|risk| format!("{:.1} %", 100.0 * risk))
+                    .unwrap_or("unknown".into()),
+            ),
         ]);
     }
     table.to_string()

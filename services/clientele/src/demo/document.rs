@@ -159,8 +159,6 @@ pub(crate) struct CellRow {
 /// What the stages of the demo answered.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    /// Imports, one per file.
-    pub(crate) imports: Vec<ImportFileResponse>,
     /// Customers that have a profile.
     pub(crate) customers: i64,
     /// Model that was trained.
@@ -173,12 +171,13 @@ pub(crate) struct Answers {
     pub(crate) elapsed: Elapsed,
 }
 
-impl From<&Answers> for Document {
-    fn from(answers: &Answers) -> Self {
+impl Document {
+    /// Puts together what the stages answered and what the imports did, one per file.
+    pub(crate) fn new(answers: &Answers, imports: &[ImportFileResponse]) -> Self {
         let mut receipts = Receipts::default();
         let mut marks = BTreeMap::new();
         let mut reasons = BTreeMap::new();
-        for imported in &answers.imports {
+        for imported in imports {
             receipts.add(imported.receipts.as_ref());
             for it in &imported.marks {
                 *marks.entry(it.mark.clone()).or_default() += it.rows;
@@ -187,7 +186,7 @@ impl From<&Answers> for Document {
                 *reasons.entry(it.reason.clone()).or_default() += it.rows;
             }
         }
-        let files = answers.imports.iter().map(|it| {
+        let files = imports.iter().map(|it| {
             let mut receipts = Receipts::default();
             receipts.add(it.receipts.as_ref());
             FileReceipts {

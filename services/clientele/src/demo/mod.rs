@@ -11,10 +11,11 @@ use crate::elapsed::Elapsed;
 use crate::settings::Embedded;
 use crate::simulate::{self, Truth, World};
 use crate::suite::{Ports, Suite};
-use crate::{money, output, serve};
+use crate::{interrupt, money, output, serve};
 use anyhow::{Context, bail};
 use api::campaign::{AllocateBudgetRequest, TotalRule};
 use api::common::Money;
+use api::ingestion::ImportFileResponse;
 use api::profile::ListCustomersRequest;
 use api::scoring::TrainModelRequest;
 use api::segmentation::{ComputeRfmSegmentsRequest, ComputeRfmSegmentsResponse};
@@ -53,28 +54,38 @@ pub(crate) async fn run(
         .transpose()?;
 
     let settings = Embedded::load(config)?;
-    let telemetry = serve::telemetry(&settings, "warn")?;
+    let telemetry = serve::telemetry(&settings, "error")?;
+    let mut imports = Vec::new();
     let mut elapsed = Elapsed::begin();
     let suite = Suite::start(&data_dir, Ports::Any, &settings).await?;
     elapsed.stage("start");
     let clients = Clients::new(suite.endpoints(), tenant)?;
-    let answers = work(&clients, &demo, &inputs, budget, elapsed).await;
-    suite.stop().await?;
+    let work = work(&clients, &demo, &inputs, budget, &mut imports, elapsed);
+    let outcome = interrupt::unless_stopped(work).await;
+    let stopped = suite.stop().await;
     telemetry.shutdown(serve::FLUSH_LIMIT).await;
 
-    let answers = answers?;
+    let answers = match outcome {
+        Ok(answers) => answers,
+        Err(error) => {
+            // What was taken in until then often tells why.
+            for imported in &imports {
+                eprintln!("{}", ingest::describe(imported));
+            }
+            return Err(error);
+        }
+    };
+    stopped?;
     match output {
-        Output::Json => output::json(&Document::from(&answers)),
-        Output::Table => output::text(&report::write(&answers, &currency)),
+        Output::Json => output::json(&Document::new(&answers, &imports)),
+        Output::Table => output::text(&report::write(&answers, &imports, &currency)),
     }
 }
 
 async fn inputs(demo: &Demo, temporary: &Path) -> anyhow::Result<Vec<Input>> {
     if let (Some(orders), Some(contract)) = (&demo.orders, &demo.contract) {
         let contract = ingest::read_contract(contract).await?;
-        tokio::fs::File::open(orders)
-            .await
-            .with_context(|| format!("cannot open {}", orders.display()))?;
+        ingest::check_file(orders).await?;
         return Ok(vec![Input {
             file: orders.clone(),
             source: "orders".into(),
@@ -106,12 +117,12 @@ async fn work(
     demo: &Demo,
     inputs: &[Input],
     budget: Option<i64>,
+    imports: &mut Vec<ImportFileResponse>,
     mut elapsed: Elapsed,
 ) -> anyhow::Result<Answers> {
     let tenant = ingest::ensure_tenant(clients, &inputs[0].contract).await?;
     elapsed.stage("tenant");
 
-    let mut imports = Vec::new();
     for input in inputs {
         imports.push(
             ingest::import(
@@ -163,7 +174,6 @@ async fn work(
     elapsed.stage("allocate");
 
     Ok(Answers {
-        imports,
         customers,
         model,
         segments,

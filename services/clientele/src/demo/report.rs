@@ -3,12 +3,13 @@
 use super::document::Answers;
 use crate::commands::{allocate, ingest, model, segment};
 use crate::money;
+use api::ingestion::ImportFileResponse;
 
 /// Writes the whole report.
-pub(crate) fn write(answers: &Answers, currency: &str) -> String {
+pub(crate) fn write(answers: &Answers, imports: &[ImportFileResponse], currency: &str) -> String {
     let mut text = String::new();
     section(&mut text, "1. Data taken in: every row has a receipt");
-    for imported in &answers.imports {
+    for imported in imports {
         text += &ingest::describe(imported);
         text.push('\n');
     }
@@ -24,13 +25,17 @@ pub(crate) fn write(answers: &Answers, currency: &str) -> String {
     text += &segment::table(&answers.segments.segments);
     text.push('\n');
     for it in &answers.segments.segments {
-        if let Some(summary) = &it.summary {
+        if let Some(summary) = it.summary.as_ref().filter(|it| it.customers > 0) {
             text += &format!("  {}: {}\n", it.display_name, summary.text);
         }
     }
 
     section(&mut text, "4. Budget: where the next unit earns most");
-    text += &allocate::describe(&answers.allocation, currency);
+    text += &allocate::describe(
+        &answers.allocation,
+        currency,
+        &segment::names(&answers.segments.segments),
+    );
 
     section(&mut text, "5. Time");
     let stages = answers.elapsed.stages();

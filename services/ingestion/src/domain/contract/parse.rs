@@ -34,7 +34,8 @@ pub fn parse(yaml: &str) -> Result<Contract, Vec<Violation>> {
     let options = serde_saphyr::options! { strict_booleans: true };
     let document: Value = serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
         let text = error.to_string();
-        vec![Violation::new("", "INVALID_YAML", text.lines().next().unwrap_or("not YAML").to_owned())]
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        vec![Violation::new("", "INVALID_YAML", format!("not YAML: {first}"))]
     })?;
     let mistakes = Mistakes::default();
     let contract = read(&Node::root(&document, &mistakes));
