@@ -4,7 +4,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::Instant,
+};
 
 use crate::CacheError;
 
@@ -14,6 +17,8 @@ pub const LEASE: Duration = Duration::from_secs(2);
 const REFRESH_AGE: Duration = Duration::from_millis(800);
 /// Longest wait for the answer about the epoch.
 const ASK_LIMIT: Duration = Duration::from_millis(1500);
+/// How long the news that the source does not answer is good: who reads meanwhile is not kept waiting for the same.
+const RETRY_AGE: Duration = Duration::from_millis(200);
 /// Added to the writer's wait: clocks tick at slightly different rates, and the database stamps before it commits.
 const WAIT_MARGIN: Duration = Duration::from_millis(250);
 
@@ -49,6 +54,7 @@ pub trait EpochSource: Send + Sync + 'static {
 pub struct EpochLease {
     source: Arc<dyn EpochSource>,
     held: Arc<RwLock<Option<Held>>>,
+    failed: Arc<RwLock<Option<Failed>>>,
     asking: Arc<Mutex<()>>,
 }
 
@@ -59,12 +65,19 @@ struct Held {
     until: Instant,
 }
 
+#[derive(Clone)]
+struct Failed {
+    at: Instant,
+    error: CacheError,
+}
+
 impl EpochLease {
     /// Leases epochs from `source`.
     pub fn new(source: Arc<dyn EpochSource>) -> Self {
         Self {
             source,
             held: Arc::default(),
+            failed: Arc::default(),
             asking: Arc::default(),
         }
     }
@@ -72,7 +85,8 @@ impl EpochLease {
     /// Returns the epoch to read the cache by, from now on, for one read.
     ///
     /// Fails with [`CacheError::Suspended`] while the cache is suspended, and with [`CacheError::EpochUnknown`] when the
-    /// lease ran out and cannot be renewed; then read the database.
+    /// lease ran out and cannot be renewed; then read the database. While the source does not answer, one caller at a time
+    /// waits for it, and the others are told at once.
     pub async fn current(&self) -> Result<Epoch, CacheError> {
         let known = self.valid();
         if let Some(held) = known {
@@ -80,18 +94,25 @@ impl EpochLease {
                 return open(held.epoch);
             }
             // One caller renews; the others go on with what still holds.
-            return match self.asking.try_lock() {
-                Ok(_guard) => match self.ask().await {
+            return match self.asking.clone().try_lock_owned() {
+                Ok(guard) => match self.ask(guard).await {
                     Ok(epoch) => open(epoch),
                     Err(error) => self.valid().map_or(Err(error), |held| open(held.epoch)),
                 },
                 Err(_) => open(held.epoch),
             };
         }
-        let _guard = self.asking.lock().await;
-        match self.valid() {
-            Some(held) => open(held.epoch),
-            None => open(self.ask().await?),
+        let guard = match (self.failed(), self.asking.clone().try_lock_owned()) {
+            (Some(Failed { error, .. }), Err(_)) => return Err(error),
+            (_, Ok(guard)) => guard,
+            (None, Err(_)) => self.asking.clone().lock_owned().await,
+        };
+        if let Some(held) = self.valid() {
+            return open(held.epoch);
+        }
+        match self.failed() {
+            Some(Failed { at, error }) if at.elapsed() < RETRY_AGE => Err(error),
+            _ => open(self.ask(guard).await?),
         }
     }
 
@@ -105,11 +126,31 @@ impl EpochLease {
         held.filter(|it| Instant::now() < it.until)
     }
 
-    async fn ask(&self) -> Result<Epoch, CacheError> {
+    /// The last failure, unless the source has answered since.
+    fn failed(&self) -> Option<Failed> {
+        self.failed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks for all who wait for `guard`: the answer is kept also when this caller's time runs out first.
+    async fn ask(&self, guard: OwnedMutexGuard<()>) -> Result<Epoch, CacheError> {
+        let lease = self.clone();
+        let asking = tokio::spawn(async move {
+            let answer = lease.ask_source().await;
+            drop(guard);
+            answer
+        });
+        asking.await.unwrap_or_else(|_| Err(CacheError::EpochUnknown("asking ended without an answer".into())))
+    }
+
+    async fn ask_source(&self) -> Result<Epoch, CacheError> {
         let asked = Instant::now();
-        let answer = tokio::time::timeout(ASK_LIMIT, self.source.read())
-            .await
-            .map_err(|_| CacheError::EpochUnknown("no answer in time".into()))??;
+        let answer = match tokio::time::timeout(ASK_LIMIT, self.source.read()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(CacheError::EpochUnknown("no answer in time".into())),
+        };
+        let failed = answer.as_ref().err().map(|error| Failed { at: Instant::now(), error: error.clone() });
+        *self.failed.write().unwrap_or_else(PoisonError::into_inner) = failed;
+        let answer = answer?;
         let until = asked + answer.lease.min(LEASE);
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Held {
             epoch: answer.epoch,
@@ -212,6 +253,53 @@ mod tests {
             lease.current().await,
             Err(CacheError::EpochUnknown(_))
         ));
+    }
+
+    /// Never answers, as behind a network that swallows everything.
+    struct Silent;
+
+    #[async_trait]
+    impl EpochSource for Silent {
+        async fn read(&self) -> Result<EpochGrant, CacheError> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn callers_of_a_silent_source_do_not_wait_one_after_the_other() {
+        let lease = EpochLease::new(Arc::new(Silent));
+        let started = Instant::now();
+
+        let first = futures::future::join_all((0..100).map(|_| lease.current())).await;
+        assert!(first.iter().all(|it| matches!(it, Err(CacheError::EpochUnknown(_)))));
+        assert!(started.elapsed() < ASK_LIMIT + Duration::from_millis(50), "{:?}", started.elapsed());
+
+        tokio::time::sleep(RETRY_AGE).await;
+        let retried = Instant::now();
+        let waits = (0..100).map(|_| async {
+            assert!(lease.current().await.is_err());
+            retried.elapsed()
+        });
+        let waits = futures::future::join_all(waits).await;
+        assert_eq!(waits.iter().filter(|wait| **wait >= ASK_LIMIT).count(), 1, "one asks again, the others are told");
+    }
+
+    #[tokio::test]
+    async fn an_answer_outlives_the_caller_who_asked_for_it() {
+        let lease = EpochLease::new(Arc::new(Silent));
+        for _ in 0..2 {
+            let hasty = tokio::time::timeout(Duration::from_millis(100), lease.current());
+            assert!(hasty.await.is_err());
+        }
+        tokio::time::sleep(ASK_LIMIT).await;
+
+        let started = Instant::now();
+        let (one, other) = futures::future::join(
+            tokio::time::timeout(Duration::from_millis(300), lease.current()),
+            tokio::time::timeout(Duration::from_millis(300), lease.current()),
+        )
+        .await;
+        assert!(one.is_ok() || other.is_ok(), "nobody was told in {:?}", started.elapsed());
     }
 
     #[tokio::test]
