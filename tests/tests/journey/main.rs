@@ -5,6 +5,7 @@ mod cluster;
 mod crashes;
 mod embedded;
 mod outages;
+mod partitions;
 mod public_data;
 mod shop;
 mod story;
