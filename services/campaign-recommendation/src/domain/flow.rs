@@ -71,7 +71,7 @@ impl<'a> State<'a> {
             ends,
             cursor: vec![0; network.nodes],
         };
-        (0..arcs).for_each(|arc| state.renew(arc));
+        (0..arcs).for_each(|arc| state.renew(arc, None, None));
         state
     }
 
@@ -79,12 +79,17 @@ impl<'a> State<'a> {
         self.next_cost.iter().map(|cost| cost.abs()).max().unwrap_or(0)
     }
 
-    /// Computes the unit costs of an arc after its flow has changed.
-    fn renew(&mut self, arc: usize) {
+    /// Takes the unit costs of an arc after its flow has changed: those that are known, and computes the rest.
+    fn renew(&mut self, arc: usize, next: Option<i128>, last: Option<i128>) {
         let flow = self.flow[arc];
-        self.next_cost[arc] = self.network.unit_cost(arc, flow);
-        let last = if flow > self.network.arcs[arc].min { self.network.unit_cost(arc, flow - 1) } else { 0 };
-        self.last_cost[arc] = last.min(self.next_cost[arc]);
+        let next = next.unwrap_or_else(|| self.network.unit_cost(arc, flow));
+        let last = match last {
+            _ if flow <= self.network.arcs[arc].min => 0,
+            Some(last) => last,
+            None => self.network.unit_cost(arc, flow - 1),
+        };
+        self.next_cost[arc] = next;
+        self.last_cost[arc] = last.min(next);
     }
 
     /// Makes the prices right to `error`: saturates every arc that pays, then lets the excess flow off.
@@ -141,12 +146,16 @@ impl<'a> State<'a> {
             }
             self.network.crossing(arc, ends.min, flow - 1, threshold + 1)
         };
-        let amount = i128::from(target.abs_diff(flow)).min(limit);
+        let wanted = i128::from(target.flow.abs_diff(flow));
+        let amount = wanted.min(limit);
         let (giver, taker, step) = if forward { (ends.from, ends.to, amount) } else { (ends.to, ends.from, -amount) };
         self.flow[arc] += step as i64;
         self.excess[giver] -= amount;
         self.excess[taker] += amount;
-        self.renew(arc);
+        match amount == wanted {
+            true => self.renew(arc, target.next, target.last),
+            false => self.renew(arc, None, None),
+        }
         true
     }
 

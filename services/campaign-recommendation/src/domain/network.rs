@@ -121,48 +121,65 @@ impl Network {
         }
     }
 
-    /// Returns the least flow in `[low, high]` whose next unit costs at least `threshold`; `high` when none does.
-    pub fn crossing(&self, arc: usize, low: i64, high: i64, threshold: i128) -> i64 {
+    /// Finds the least flow in `[low, high]` whose next unit costs at least `threshold`; `high` when none does.
+    pub fn crossing(&self, arc: usize, low: i64, high: i64, threshold: i128) -> Crossing {
         let Some(curve) = self.arcs[arc].curve else {
-            return if threshold <= 0 { low } else { high };
+            let flow = if threshold <= 0 { low } else { high };
+            return Crossing { flow, next: Some(0), last: Some(0) };
         };
-        let reached = |flow: i64| self.unit_cost(arc, flow) >= threshold;
         let guess = curve.spend_at_slope((1.0 - real(threshold)) / self.margin) - 0.5;
         let guess = (guess.clamp(low as f64, high as f64) as i64).clamp(low, high);
-        // Widen from the guess until the crossing is between `below` (not reached) and `above` (reached, or the end).
-        let (mut below, mut above) = (low - 1, high);
+        // Widen from the guess until the crossing is between `below` (not reached) and `above` (reached, or the end). Each
+        // is a flow with the cost of its next unit, where that was computed.
+        let at = |flow: i64| (flow, Some(self.unit_cost(arc, flow)));
+        let reached = |(_, cost): (i64, Option<i128>)| cost >= Some(threshold);
+        let (mut below, mut above) = ((low - 1, None), (high, None));
         let mut stride = 1;
-        if guess < high && !reached(guess) {
-            below = guess;
-            while below.saturating_add(stride) < high {
-                if reached(below + stride) {
-                    above = below + stride;
+        let start = at(guess);
+        if guess < high && !reached(start) {
+            below = start;
+            while below.0.saturating_add(stride) < high {
+                let tried = at(below.0 + stride);
+                if reached(tried) {
+                    above = tried;
                     break;
                 }
-                below += stride;
+                below = tried;
                 stride = stride.saturating_mul(2);
             }
         } else {
-            above = guess;
-            while above - stride >= low {
-                if !reached(above - stride) {
-                    below = above - stride;
+            above = start;
+            while above.0 - stride >= low {
+                let tried = at(above.0 - stride);
+                if !reached(tried) {
+                    below = tried;
                     break;
                 }
-                above -= stride;
+                above = tried;
                 stride = stride.saturating_mul(2);
             }
         }
-        while above - below > 1 {
-            let middle = below + (above - below) / 2;
-            if reached(middle) {
-                above = middle;
+        while above.0 - below.0 > 1 {
+            let tried = at(below.0 + (above.0 - below.0) / 2);
+            if reached(tried) {
+                above = tried;
             } else {
-                below = middle;
+                below = tried;
             }
         }
-        above
+        Crossing { flow: above.0, next: above.1, last: below.1 }
     }
+}
+
+/// A flow at which the cost of the next unit reaches a threshold, with what was learned on the way.
+#[derive(Debug, Clone, Copy)]
+pub struct Crossing {
+    /// The flow.
+    pub flow: i64,
+    /// Cost of the unit that follows it, where it was computed.
+    pub next: Option<i128>,
+    /// Cost of the unit before that, where it was computed.
+    pub last: Option<i128>,
 }
 
 /// Converts a cost to fixed point; what is beyond any sensible return is cut off.
