@@ -52,29 +52,37 @@ impl Intake {
     }
 
     /// Takes events that came over the wire, and returns them judged with what became of each.
-    pub async fn take(&self, id: &TenantId, events: Vec<Event>) -> Result<Vec<(Judged, Outcome)>, Status> {
-        self.metrics.received(id.as_str(), events.len());
+    pub async fn take(&self, id: &TenantId, events: Vec<Event>) -> Result<(Arc<[Judged]>, Vec<Outcome>), Status> {
+        // A tenant that does not exist gets no series of its own.
         let tenant = self.tenant(id).await.map_err(|fault| runtime::fault::status(&fault))?;
+        self.metrics.received(&tenant.id, events.len());
         let policies = Policies::default();
-        let judged: Vec<Judged> = events
+        let judged: Arc<[Judged]> = events
             .into_iter()
             .map(|event| self.judge(&tenant, &policies, Draft::from_event(event, &self.keys)))
             .collect();
-        let outcomes =
-            self.commit(&tenant, judged.clone(), None).await.map_err(|fault| runtime::fault::status(&fault))?;
-        Ok(judged.into_iter().zip(outcomes).collect())
+        let outcomes = self.commit(&tenant, judged.clone(), None).await.map_err(|fault| {
+            self.metrics.unanswered(&tenant.id, judged.len());
+            runtime::fault::status(&fault)
+        })?;
+        Ok((judged, outcomes))
     }
 
     /// Commits judged events and returns what became of each.
     pub async fn commit(
         &self,
         tenant: &Tenant,
-        events: Vec<Judged>,
+        events: Arc<[Judged]>,
         import: Option<ImportStep>,
     ) -> Result<Vec<Outcome>, LogError> {
         let outcomes = self.log.append(Append { tenant: tenant.id.clone(), events, import }).await?;
         self.metrics.receipts(&tenant.id, &outcomes);
         Ok(outcomes)
+    }
+
+    /// Counts rows of a file that no receipt was counted for.
+    pub fn count_unanswered(&self, tenant: &Tenant, count: usize) {
+        self.metrics.unanswered(&tenant.id, count);
     }
 
     /// Counts rows that came out of a file.

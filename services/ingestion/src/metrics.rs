@@ -10,6 +10,7 @@ use crate::store::{Lane, Outcome};
 pub struct Metrics {
     received: Counter<u64>,
     receipts: Counter<u64>,
+    unanswered: Counter<u64>,
     applied: Counter<u64>,
     parked: Counter<u64>,
     archived: Counter<u64>,
@@ -30,6 +31,10 @@ impl Metrics {
         Self {
             received: counter("clientele_ingestion_received", "Events that came over the wire or out of a file"),
             receipts: counter("clientele_ingestion_receipts", "Receipts given, by code"),
+            unanswered: counter(
+                "clientele_ingestion_unanswered",
+                "Events received for which this process counted no receipt, because their call failed",
+            ),
             applied: counter("clientele_ingestion_applied", "Events that profile has applied"),
             parked: counter("clientele_ingestion_parked", "Events that profile has refused"),
             archived: counter("clientele_ingestion_archived", "Events that were handed to the lake"),
@@ -40,6 +45,11 @@ impl Metrics {
                 .with_description("Age of a lane's watermark")
                 .build(),
         }
+    }
+
+    /// Counts events that were received and got no receipt: received = receipts + unanswered, once nothing is at work.
+    pub fn unanswered(&self, tenant: &str, count: usize) {
+        self.unanswered.add(count as u64, &[KeyValue::new("tenant", tenant.to_owned())]);
     }
 
     /// Counts events where they come in, before anything is known of them.

@@ -31,6 +31,8 @@ use crate::uploads::{Upload, Uploads};
 pub const IMPORT_KIND: &str = "import-file";
 /// Shortest time between two reports of progress.
 const REPORT_INTERVAL: Duration = Duration::from_millis(300);
+/// Pause between two questions to a neighbour or a database that is down.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Batches that are read ahead.
 const AHEAD: usize = 2;
 
@@ -129,7 +131,7 @@ impl OperationHandler for Importer {
         let contract = contract::parse(&request.contract_yaml).map_err(invalid_contract)?;
         let (upload, path) = self.uploads.find(context.tenant(), &request.upload).await.map_err(|it| status(&it))?;
         let tenant = self.patient_tenant(&context).await?;
-        let done = ImportRow::load(self.store.reader(), context.id()).await.map_err(|it| status(&it))?;
+        let done = self.patient_row(&context).await?;
         let read = Arc::new(AtomicU64::new(0));
         let (sender, chunks) = mpsc::channel(AHEAD);
         let reading = Reading {
@@ -155,8 +157,18 @@ impl Importer {
         loop {
             match self.intake.tenant(context.tenant()).await {
                 Ok(tenant) => return Ok(tenant),
-                Err(fault) if fault.code() == Code::Unavailable => pause(context, Duration::from_millis(500)).await?,
+                Err(fault) if fault.code() == Code::Unavailable => pause(context, PATIENCE).await?,
                 Err(fault) => return Err(status(&fault)),
+            }
+        }
+    }
+
+    /// Reads how far the import has come, waiting while the database is down.
+    async fn patient_row(&self, context: &OperationContext) -> Result<ImportRow, Status> {
+        loop {
+            match ImportRow::load(self.store.reader(), context.id()).await {
+                Err(error) if error.is_retryable() => pause(context, PATIENCE).await?,
+                read => return read.map_err(|error| status(&error)),
             }
         }
     }
@@ -192,7 +204,8 @@ impl Import<'_> {
     /// Commits a chunk, patiently: a database that is down or a log that is full makes the import wait, not fail.
     async fn commit(&mut self, chunk: Chunk) -> Result<(), Status> {
         let Chunk { events, lines } = chunk;
-        let (rows_before, count) = (self.done.rows_done, events.len() as i64);
+        let events: Arc<[Judged]> = events.into();
+        let rows_before = self.done.rows_done;
         let step = ImportStep {
             operation: self.context.id(),
             rows_before,
@@ -201,27 +214,36 @@ impl Import<'_> {
         };
         if self.validate_only {
             let outcomes: Vec<_> = events.iter().map(would_be).collect();
-            self.done = ImportRow { rows_done: rows_before + count, summary: step.after(&events, &outcomes) };
+            let rows_done = rows_before + events.len() as i64;
+            self.done = ImportRow { rows_done, summary: step.after(&events, &outcomes) };
             return Ok(());
         }
         let intake = self.importer.intake.clone();
         intake.count_received(&self.tenant, events.len());
+        let settled = self.settle(&events, &step).await;
+        if !matches!(settled, Ok(true)) {
+            intake.count_unanswered(&self.tenant, events.len());
+        }
+        settled.map(|_| ())
+    }
+
+    /// Commits a step and returns true; false when a commit whose answer was lost had happened.
+    async fn settle(&mut self, events: &Arc<[Judged]>, step: &ImportStep) -> Result<bool, Status> {
+        let rows_done = step.rows_before + events.len() as i64;
         let mut wait = Duration::from_millis(50);
         loop {
-            match intake.commit(&self.tenant, events.clone(), Some(step.clone())).await {
+            match self.importer.intake.commit(&self.tenant, events.clone(), Some(step.clone())).await {
                 Ok(outcomes) => {
-                    self.done = ImportRow { rows_done: rows_before + count, summary: step.after(&events, &outcomes) };
+                    self.done = ImportRow { rows_done, summary: step.after(events, &outcomes) };
                     runtime::crash::point("import_batch");
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(LogError::Full { .. }) => {}
                 Err(LogError::Store(error)) if error.is_retryable() => {}
-                // The commit whose answer was lost has happened.
                 Err(LogError::Store(StoreError::Conflict(_))) => {
-                    let done = ImportRow::load(self.importer.store.reader(), self.context.id());
-                    self.done = done.await.map_err(|it| status(&it))?;
-                    if self.done.rows_done == rows_before + count {
-                        return Ok(());
+                    self.done = self.importer.patient_row(self.context).await?;
+                    if self.done.rows_done == rows_done {
+                        return Ok(false);
                     }
                     return Err(Status::aborted("another server goes on with this import"));
                 }
@@ -240,7 +262,14 @@ impl Import<'_> {
             size_bytes: self.upload.size_bytes as i64,
             receipts: Some(receipts(&self.done.summary.counts)),
         };
-        self.context.progress(runtime::any::pack(&metadata)).await
+        match self.context.progress(runtime::any::pack(&metadata)).await {
+            // Progress is for onlookers; what the import needs is committed with its rows.
+            Err(error) if error.code() == Code::Unavailable => {
+                tracing::warn!(%error, "cannot store the progress of an import");
+                Ok(())
+            }
+            told => told,
+        }
     }
 
     fn response(&self) -> ImportFileResponse {

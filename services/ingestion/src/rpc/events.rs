@@ -113,12 +113,12 @@ async fn take(
     found.require(!events.is_empty(), "events", "REQUIRED", "a message has at least one event");
     found.require(events.len() <= EVENTS_MAX, "events", "TOO_MANY", format!("a message has at most {EVENTS_MAX} events"));
     found.finish().map_err(|invalid: Invalid| Status::from(invalid))?;
-    let taken = intake.take(tenant, events).await?;
-    Ok(taken.into_iter().map(|(judged, outcome)| receipt(judged, outcome)).collect())
+    let (judged, outcomes) = intake.take(tenant, events).await?;
+    Ok(judged.iter().zip(outcomes).map(|(judged, outcome)| receipt(judged, outcome)).collect())
 }
 
-fn receipt(judged: Judged, outcome: Outcome) -> Receipt {
-    let (code, violations) = match (outcome, judged.verdict) {
+fn receipt(judged: &Judged, outcome: Outcome) -> Receipt {
+    let (code, violations) = match (outcome, &judged.verdict) {
         (Outcome::Accepted, _) => (ReceiptCode::Accepted, Vec::new()),
         (Outcome::Duplicate, _) => (ReceiptCode::Duplicate, Vec::new()),
         (Outcome::Conflict, _) => (ReceiptCode::Conflict, vec![other_content()]),
@@ -127,7 +127,7 @@ fn receipt(judged: Judged, outcome: Outcome) -> Receipt {
         (Outcome::Rejected, Verdict::Reject(violations)) => (ReceiptCode::Rejected, told(violations)),
         (Outcome::Rejected, _) => (ReceiptCode::Rejected, Vec::new()),
     };
-    Receipt { message_id: judged.message_id, code: code.into(), violations }
+    Receipt { message_id: judged.message_id.clone(), code: code.into(), violations }
 }
 
 fn other_content() -> Violation {
@@ -138,11 +138,11 @@ fn other_content() -> Violation {
     }
 }
 
-fn told(violations: Vec<crate::domain::Violation>) -> Vec<Violation> {
-    let told = |it: crate::domain::Violation| Violation {
-        field: it.field,
+fn told(violations: &[crate::domain::Violation]) -> Vec<Violation> {
+    let told = |it: &crate::domain::Violation| Violation {
+        field: it.field.clone(),
         reason: it.reason.to_owned(),
-        description: it.description,
+        description: it.description.clone(),
     };
-    violations.into_iter().map(told).collect()
+    violations.iter().map(told).collect()
 }

@@ -1,6 +1,7 @@
 //! Commits events: keys, events, quarantine, counts and the progress of imports in one transaction.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend};
@@ -19,8 +20,8 @@ use crate::domain::keys::Hash;
 pub struct Append {
     /// Tenant.
     pub tenant: String,
-    /// Events.
-    pub events: Vec<Judged>,
+    /// Events; shared, because the caller needs them for its receipts, or to try again.
+    pub events: Arc<[Judged]>,
     /// The step of an import that they are.
     pub import: Option<ImportStep>,
 }
@@ -189,7 +190,7 @@ async fn take_keys(tx: &WriteTx, items: &[Append], now: i64) -> Result<Keys, Sto
     let mut wanted: BTreeMap<Hash, (&str, Hash)> = BTreeMap::new();
     let mut asked: Vec<Hash> = Vec::new();
     for item in items {
-        for judged in &item.events {
+        for judged in item.events.iter() {
             match judged.verdict {
                 Verdict::Accept(_) => {
                     wanted.entry(judged.event_id).or_insert((&item.tenant, judged.content));
@@ -303,7 +304,7 @@ async fn write_quarantine(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcom
 async fn write_counts(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcome>]) -> Result<(), StoreError> {
     let mut all: BTreeMap<(&str, &str), Counts> = BTreeMap::new();
     for item in items {
-        for judged in &item.events {
+        for judged in item.events.iter() {
             all.entry((&item.tenant, &judged.source)).or_default().received += 1;
         }
     }

@@ -1,10 +1,16 @@
 use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use api::common::Event;
 use api::ingestion::ImportFileRequest;
+use prost_types::value::Kind;
+use prost_types::{Struct, Value};
+use store::{DatabaseConfig, Store};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::harness::{Ingestion, check_law, contract, for_tenant, on_each_database};
+use crate::harness::{Ingestion, check_law, codes, contract, for_tenant, on_each_database, order};
 
 const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
 
@@ -148,4 +154,89 @@ async fn lists_every_mistake_of_a_contract_and_hides_uploads_of_others() {
         ingestion.stop().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_no_identifier_in_the_clear() {
+    const PLANTED: &str = "ann.planted.4711";
+    on_each_database(|database| async move {
+        let sqlite = database.url.strip_prefix("sqlite://").and_then(|it| it.split('?').next()).map(str::to_owned);
+        let mut ingestion = Ingestion::start(database).await;
+        let contract = contract("online_retail");
+        let rows = [
+            format!("1,S1,Thing,2,2011-01-04 10:00:00,2.55,{PLANTED},France"),
+            format!("2,S1,Thing,2,no day,2.55,{PLANTED},France"),
+            format!("3,S1,Thing,2,2011-01-04 10:00:00,2.55,{PLANTED},France,{PLANTED}"),
+        ];
+        let file = format!("{HEADER}{}\n", rows.join("\n"));
+        let imported = ingestion.import("default", ("orders.csv", file.as_bytes()), &contract).await.unwrap();
+        assert!(!format!("{imported:?}").contains(PLANTED));
+        let text = |text: &str| Value { kind: Some(Kind::StringValue(text.into())) };
+        let email = Struct { fields: [("email".to_owned(), text(PLANTED))].into() };
+        let nested = (0..9).fold(email.clone(), |inner, _| {
+            let inner = Value { kind: Some(Kind::StructValue(inner)) };
+            Struct { fields: [("in".to_owned(), inner), ("phone".to_owned(), text(PLANTED))].into() }
+        });
+        let good = Event { properties: Some(email), ..order("m1", PLANTED, 1) };
+        let deep = Event { properties: Some(nested), ..order("m2", PLANTED, 1) };
+
+        let receipts = ingestion.ingest(vec![good, deep]).await;
+
+        assert_eq!(codes(&receipts), "aq");
+        assert!(!format!("{receipts:?}").contains(PLANTED));
+        ingestion.settled().await;
+        let holds = |bytes: &[u8]| bytes.windows(PLANTED.len()).any(|it| it == PLANTED.as_bytes());
+        let mut read = 0;
+        for entry in walk(&ingestion.config.lake.path) {
+            assert!(!holds(&std::fs::read(&entry).unwrap()), "{}", entry.display());
+            read += 1;
+        }
+        assert!(read > 1);
+        for suffix in ["", "-wal"] {
+            let Some(database) = &sqlite else { continue };
+            assert!(!holds(&std::fs::read(format!("{database}{suffix}")).unwrap()), "database{suffix}");
+        }
+        ingestion.stop().await;
+    })
+    .await;
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    entries.flat_map(|it| if it.is_dir() { walk(&it) } else { vec![it] }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_outlasts_a_database_that_goes_away() {
+    let Ok(url) = std::env::var("CLIENTELE_TEST_POSTGRES") else {
+        println!("NOT RUN: no PostgreSQL (CLIENTELE_TEST_POSTGRES is not set)");
+        return;
+    };
+    // Told by its name, so that only this service loses its connections.
+    let name = format!("cut_{}", Uuid::new_v4().simple());
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let named = format!("{url}{separator}application_name={name}");
+    let database = DatabaseConfig { url: named, connections_max: 4, schema: Some(name.clone()) };
+    let operator = DatabaseConfig { url, connections_max: 1, schema: None };
+    let operator = Store::open(&operator).await.unwrap();
+    let mut ingestion = Ingestion::start_with(database, |config| config.import.batch_rows = 200).await;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1";
+    let cutting = async {
+        for _ in 0..30 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            store::sql::query_all(operator.reader(), cut, [name.as_str().into()]).await.unwrap();
+        }
+    };
+
+    let lines = lines(20_000);
+    let contract = contract("online_retail");
+    let import = ingestion.import("default", ("orders.csv", lines.as_bytes()), &contract);
+    let (imported, ()) = tokio::join!(import, cutting);
+
+    let receipts = imported.unwrap().receipts.unwrap();
+    check_law(&receipts);
+    assert_eq!((receipts.received, receipts.accepted, receipts.duplicate), (20_000, 20_000, 0));
+    let status = ingestion.settled().await;
+    assert_eq!((status.accepted, status.applied), (20_000, 20_000));
+    ingestion.stop().await;
 }

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
 use crate::peer::Peer;
@@ -190,7 +190,11 @@ impl Ingestion {
         while !operation.done {
             let timeout = Some(prost_types::Duration { seconds: 10, nanos: 0 });
             let request = WaitOperationRequest { name: operation.name.clone(), timeout };
-            operation = self.operations.wait_operation(for_tenant(tenant, request)).await.unwrap().into_inner();
+            match self.operations.wait_operation(for_tenant(tenant, request)).await {
+                Ok(answer) => operation = answer.into_inner(),
+                Err(status) if status.code() == Code::Unavailable => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(status) => panic!("{status:?}"),
+            }
         }
         match operation.result.unwrap() {
             Outcome::Response(any) => Ok(ImportFileResponse::decode(any.value.as_slice()).unwrap()),
