@@ -93,7 +93,7 @@ impl Service {
         let store = Store::open(&config.database).await.context("open the database")?;
         let lake = Lake::open(&config.lake.path).await.context("open the lake")?;
         let channel = runtime::client::connect("profile", &config.peers.profile, &config.client)?;
-        let profile = Profile::new(&channel, config.client.response_bytes_max);
+        let profile = Profile::new(&channel, config.client.response_bytes_max, config.client.timeout);
 
         let registry = Registry::new(store.clone());
         let models = Models::new(registry.clone());

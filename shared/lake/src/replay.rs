@@ -52,6 +52,8 @@ pub struct Replay {
     pub events: u64,
     /// Events whose fragment no row of `identity` names yet: the identity table lags behind the events.
     pub events_without_customer: u64,
+    /// Fragments of these events: as many customers at most.
+    pub fragments_without_customer: u64,
     /// Newest `known_time` among the events that count: how far the lake reaches.
     pub watermark: Option<DateTime<Utc>>,
     /// Version of the table `events` that was read, for the record of what a model was trained on.
@@ -303,7 +305,10 @@ fn join(read: &mut ReadEvents, owners: &HashMap<String, Owner>) -> Replay {
                 .entry((owner.ordinal, owner.customer_id))
                 .or_default()
                 .merge(&state),
-            None => replay.events_without_customer += events,
+            None => {
+                replay.events_without_customer += events;
+                replay.fragments_without_customer += 1;
+            }
         }
     }
     replay.customers = customers

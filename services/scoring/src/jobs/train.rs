@@ -28,7 +28,7 @@ pub const TRAIN_MODEL: &str = "train-model";
 const DRAWS: usize = 500;
 /// How often progress is stored.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
-/// How long to wait for the lake to be told whose events are whose; beyond it, training goes on without them.
+/// How long to wait for the lake to be told whose events are whose; beyond it, training goes on without them, and says so.
 const IDENTITY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The data cannot identify a model.
@@ -168,10 +168,10 @@ fn fit(replay: &Replay, request: &TrainModelRequest, tenant: &Tenant) -> Result<
         }
     }
     let without = (replay.customers.len() - customers.len()) as i64;
-    let exclusions = match without {
-        0 => Vec::new(),
-        customers => vec![Exclusion { reason: "NO_PURCHASE".to_owned(), customers }],
-    };
+    let behind = i64::try_from(replay.fragments_without_customer).unwrap_or(i64::MAX);
+    let exclusions = [("NO_PURCHASE", without), ("IDENTITY_BEHIND", behind)];
+    let exclusions = exclusions.into_iter().filter(|(_, customers)| *customers > 0);
+    let exclusions = exclusions.map(|(reason, customers)| Exclusion { reason: reason.to_owned(), customers }).collect();
     let settings = clv_from_proto(request.clv.as_ref())
         .map_err(|invalid| Invalid::field(format!("clv.{}", invalid.field), "OUT_OF_RANGE", invalid.to_string()))?;
     let sampling = Sampling { draws: DRAWS, seed: request.seed };
@@ -193,4 +193,45 @@ fn fit(replay: &Replay, request: &TrainModelRequest, tenant: &Tenant) -> Result<
         ..Default::default()
     };
     Ok(from_trained(&trained, about))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use features::{CustomerState, Event};
+    use lake::CustomerHistory;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::{Distribution, Gamma};
+    use uuid::Uuid;
+
+    #[test]
+    fn who_is_left_out_is_told_with_the_reason() {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        let mut customer = |number: i64| {
+            let mut state = CustomerState::default();
+            let rate: f64 = Gamma::new(0.9, 1.0 / 40.0).unwrap().sample(&mut random);
+            let mean: f64 = 20_000.0 / Gamma::new(4.0, 1.0).unwrap().sample(&mut random);
+            let mut day = 19_904.0 - random.random_range(60.0..360.0);
+            loop {
+                let value: f64 = Gamma::new(6.0, mean / 6.0).unwrap().sample(&mut random);
+                state.apply(&Event::order(day as i32, value as i64 + 1, &format!("{number}-{day}")));
+                day += 1.0 - (1.0 - random.random::<f64>()).ln() / rate;
+                if day > 19_904.0 || random.random::<f64>() < 0.2 {
+                    break;
+                }
+            }
+            CustomerHistory { customer_id: Uuid::from_u128(number as u128), ordinal: number, state }
+        };
+        let mut customers: Vec<_> = (1..=500).map(&mut customer).collect();
+        customers.push(CustomerHistory { customer_id: Uuid::nil(), ordinal: 501, state: CustomerState::default() });
+        let replay = Replay { customers, events_without_customer: 9, fragments_without_customer: 4, ..Default::default() };
+        let tenant = Tenant { zone: chrono_tz::Tz::UTC, currency: "GBP".to_owned() };
+
+        let artefact = fit(&replay, &TrainModelRequest::default(), &tenant).unwrap();
+
+        let exclusions = artefact.version.unwrap().exclusions;
+        let told: Vec<_> = exclusions.iter().map(|one| (one.reason.as_str(), one.customers)).collect();
+        assert_eq!(told, [("NO_PURCHASE", 1), ("IDENTITY_BEHIND", 4)]);
+    }
 }

@@ -71,9 +71,12 @@ async fn work(cache: Arc<dyn FeatureCache>, waiting: Arc<Mutex<mpsc::Receiver<As
                 }
             }
         }
-        for ((epoch, tenant), asks) in groups {
-            read_once(&*cache, epoch, &tenant, asks).await;
-        }
+        // At once: no tenant waits for another's read, least of all for one that times out.
+        let reads = groups.into_iter().map(|((epoch, tenant), asks)| {
+            let cache = cache.clone();
+            async move { read_once(&*cache, epoch, &tenant, asks).await }
+        });
+        futures::future::join_all(reads).await;
     }
 }
 

@@ -14,7 +14,7 @@ use runtime::client::Channel;
 use runtime::context::{RequestContext, TenantId};
 use runtime::fault::Fault;
 use std::time::Duration;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
 /// Most customers in one call.
@@ -96,11 +96,13 @@ pub struct Profile {
     identity: IdentityServiceClient<Channel>,
     tenants: TenantServiceClient<Channel>,
     epoch: FeatureServiceClient<Channel>,
+    patience: Duration,
 }
 
 impl Profile {
-    /// Calls it over a channel; answers of up to `bytes_max` are read.
-    pub fn new(channel: &Channel, bytes_max: usize) -> Self {
+    /// Calls it over a channel; answers of up to `bytes_max` are read. No call takes longer than `patience`, however much
+    /// time its caller has: whoever waits for a score does not wait for a service that says nothing.
+    pub fn new(channel: &Channel, bytes_max: usize, patience: Duration) -> Self {
         let channel = channel.idempotent();
         let features = FeatureServiceClient::new(channel.clone()).max_decoding_message_size(bytes_max);
         Self {
@@ -108,7 +110,14 @@ impl Profile {
             features,
             identity: IdentityServiceClient::new(channel.clone()).max_decoding_message_size(bytes_max),
             tenants: TenantServiceClient::new(channel),
+            patience,
         }
+    }
+
+    fn request<T>(&self, context: &RequestContext, message: T) -> Request<T> {
+        let mut request = context.request(message);
+        request.set_timeout(context.deadline.map_or(self.patience, |deadline| deadline.left().min(self.patience)));
+        request
     }
 
     /// Returns the states of customers, one per id, in their order, and how fresh they are.
@@ -124,7 +133,7 @@ impl Profile {
             let reference = |id: &Uuid| CustomerRef { r#ref: Some(customer_ref::Ref::CustomerId(id.to_string())) };
             let message =
                 BatchGetFeatureStatesRequest { customers: chunk.iter().map(reference).collect(), bypass_cache };
-            let answer = self.features.clone().batch_get_feature_states(context.request(message)).await?.into_inner();
+            let answer = self.features.clone().batch_get_feature_states(self.request(context, message)).await?.into_inner();
             if answer.states.len() != chunk.len() {
                 return Err(PeerError::Failed("it answered for another number of customers".to_owned()));
             }
@@ -142,7 +151,7 @@ impl Profile {
     ) -> Result<Vec<ResolvedCustomer>, PeerError> {
         let asked = customers.len();
         let message = ResolveCustomersRequest { customers };
-        let answer = self.identity.clone().resolve_customers(context.request(message)).await?.into_inner();
+        let answer = self.identity.clone().resolve_customers(self.request(context, message)).await?.into_inner();
         if answer.customers.len() != asked {
             return Err(PeerError::Failed("it answered for another number of customers".to_owned()));
         }

@@ -14,6 +14,7 @@ use runtime::fault::Fault;
 use std::sync::Arc;
 use std::time::Duration;
 use store::StoreError;
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -133,13 +134,11 @@ impl Scorer {
         let (as_of, extent) = extent(&model, ask, now);
         let freshness = if known.is_empty() { Freshness::default() } else { states.freshness(now, self.stuck_after) };
         let model_version = model.name.clone();
-        let work = move || -> Vec<CustomerScore> {
-            ids.iter().map(|id| answer(&model, id.and_then(|id| states.found.get(&id)), &extent)).collect()
-        };
+        let one = move |id: Option<Uuid>| answer(&model, id.and_then(|id| states.found.get(&id)), &extent);
         let scores = if customers.len() <= INLINE_CUSTOMERS_MAX && ask.interval_level.is_none() {
-            work()
+            ids.into_iter().map(one).collect()
         } else {
-            tokio::task::spawn_blocking(work).await.map_err(|_| ScoreError::Broken)?
+            off_thread(ids, one).await?
         };
         Ok(Scored { scores, model_version, as_of, freshness })
     }
@@ -169,6 +168,18 @@ impl Scorer {
     }
 }
 
+/// Maps on a thread that may block; stops after the item at hand when the caller goes away.
+async fn off_thread<T, R>(items: Vec<T>, work: impl Fn(T) -> R + Send + 'static) -> Result<Vec<R>, ScoreError>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+{
+    let gone = CancellationToken::new();
+    let _told = gone.clone().drop_guard();
+    let mapped = move || items.into_iter().take_while(|_| !gone.is_cancelled()).map(work).collect();
+    tokio::task::spawn_blocking(mapped).await.map_err(|_| ScoreError::Broken)
+}
+
 fn extent(model: &LoadedModel, ask: &Ask, now: DateTime<Utc>) -> (DateTime<Utc>, Extent) {
     let as_of = match ask.as_of {
         Some(as_of) => as_of,
@@ -182,4 +193,29 @@ fn extent(model: &LoadedModel, ask: &Ask, now: DateTime<Utc>) -> (DateTime<Utc>,
         interval_level: ask.interval_level,
     };
     (as_of, extent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn work_ends_with_its_caller() {
+        assert_eq!(off_thread(vec![1, 2, 3], |n| 2 * n).await.unwrap(), [2, 4, 6]);
+
+        let done = Arc::new(AtomicUsize::new(0));
+        let counted = done.clone();
+        let slow = off_thread((0..200).collect(), move |_: i32| {
+            std::thread::sleep(Duration::from_millis(5));
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(50), slow).await.is_err());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let after = done.load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+
+        assert_eq!(done.load(Ordering::SeqCst), after);
+        assert!(after < 200);
+    }
 }

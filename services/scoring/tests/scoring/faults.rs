@@ -117,3 +117,52 @@ async fn a_watermark_that_stands_still_degrades_the_answer() {
     assert!(reasons(&fresh).is_empty(), "{:?}", reasons(&fresh));
     scoring.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_profile_service_does_not_make_hits_queue() {
+    let mut scoring = Scoring::start(None).await;
+    let known = people(200, 16);
+    scoring.know(&known).await;
+    scoring.champion().await;
+    scoring.score(known[0].id, ScoreOptions::default()).await.unwrap();
+    scoring.peer.change(|peer| peer.mood = Mood::Silent);
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+
+    let started = Instant::now();
+    let asks = (0..40).map(|_| {
+        let mut client = scoring.scores.clone();
+        let request = ScoreRequest { customer: Some(by_id(known[0].id)), options: None };
+        async move { client.score(request).await.unwrap().into_inner() }
+    });
+    let answers = futures::future::join_all(asks).await;
+
+    assert!(answers.iter().all(|answer| reasons(answer).contains(&"CACHE_EPOCH_UNCONFIRMED".to_owned())));
+    assert!(started.elapsed() < Duration::from_secs(4), "40 hits took {:?}", started.elapsed());
+    scoring.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_the_profile_service_answers_and_without_both_nobody_waits_long() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Takes connections and never says a word, as a Redis behind a broken network.
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let config = cache::CacheConfig { url: runtime::config::Secret::new(url), ..Default::default() };
+    let mut scoring = Scoring::start_with(None, cache::open(&config).await.unwrap()).await;
+    let known = people(200, 17);
+    scoring.know(&known).await;
+    scoring.champion().await;
+
+    let answer = scoring.score(known[0].id, ScoreOptions::default()).await.unwrap();
+    assert!(answer.score.is_some());
+    assert_eq!(reasons(&answer), ["CACHE_UNAVAILABLE"]);
+
+    for mood in [Mood::Down, Mood::Silent] {
+        scoring.peer.change(|peer| peer.mood = mood);
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        let started = Instant::now();
+        let refused = scoring.score(known[0].id, ScoreOptions::default()).await.unwrap_err();
+        assert!([Code::Unavailable, Code::DeadlineExceeded].contains(&refused.code()), "{refused:?}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{mood:?} hung for {:?}", started.elapsed());
+    }
+    scoring.stop().await;
+}

@@ -121,6 +121,7 @@ async fn what_became_known_later_is_left_out() {
     assert_eq!(found.customers.len(), 1);
     assert_eq!(found.customers[0].state, state_of(&events[..1]));
     assert_eq!((found.events, found.events_without_customer), (2, 1));
+    assert_eq!(found.fragments_without_customer, 1);
     assert_eq!(
         replay(&lake, 104, 111).await.customers[0].state,
         state_of(&events[..2])
