@@ -1,7 +1,8 @@
 # Shared by tests/run and tests/bench: installs what they need and starts servers on free ports. Sourced, not run.
 #
 # Sets: root, cache, work (a temporary folder), pids; stops everything at exit.
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 root=$PWD
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/clientele
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target} CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
@@ -11,6 +12,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/clientele-tests.XXXXXX")
 chmod 755 "$work"
 mkdir -p "$cache"
 pids=()
+group=
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -23,8 +25,43 @@ unprivileged() {
     if [ "$(id -u)" = 0 ]; then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi
 }
 
+# Prints a port on which nothing listens, from where no outgoing connection takes it meanwhile.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 - <<'PYTHON'
+import random, socket
+for port in random.sample(range(2000, 12000), 1000):
+    with socket.socket() as it:
+        try:
+            it.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        print(port)
+        break
+PYTHON
+}
+
+# logged LOG COMMAND...: runs a command in a session of its own, its output shown and kept, and returns its status.
+# Whatever the command leaves running is killed: at its end, or when this script is told to stop.
+logged() {
+    local log=$1 status reader
+    shift
+    mkfifo "$log.pipe"
+    tee "$log" <"$log.pipe" &
+    reader=$!
+    setsid "$@" >"$log.pipe" 2>&1 &
+    group=$!
+    wait "$group"
+    status=$?
+    stop_group
+    wait "$reader"
+    return $status
+}
+
+stop_group() {
+    [ -n "$group" ] || return 0
+    kill -KILL -- "-$group" 2>/dev/null
+    wait "$group" 2>/dev/null
+    group=
 }
 
 # wait_for LOG COMMAND...: waits up to 30 s until the command succeeds.
@@ -42,6 +79,7 @@ wait_for() {
 
 stop_all() {
     local pid
+    stop_group
     for pid in "${pids[@]}"; do kill -INT "$pid" 2>/dev/null; done
     for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
     rm -rf "$work"

@@ -4,6 +4,7 @@ use prost_types::source_code_info::Location;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tests::crash_points::CRASH_POINTS;
 
 const SERVICES: [&str; 5] = [
     "ingestion",
@@ -180,6 +181,35 @@ fn nothing_is_left_unfinished() {
         }
     }
     assert!(found.is_empty(), "unfinished:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_process_is_killed_at_every_crash_point() {
+    let named = regex::Regex::new(r#"crash::point\(\s*"([^"]+)"\s*,?\s*\)"#).expect("a pattern");
+    let mut points = BTreeSet::new();
+    for folder in ["services", "shared"] {
+        let files = rust_files(&tests::workspace_root().join(folder));
+        for file in files.iter().filter(|file| !is_test(file)) {
+            let lines = code_lines(file).into_iter().map(|(_, line)| line);
+            let code = lines.collect::<Vec<_>>().join("\n");
+            let found: Vec<_> = named
+                .captures_iter(&code)
+                .map(|it| it[1].to_owned())
+                .collect();
+            assert_eq!(
+                found.len(),
+                code.matches("crash::point").count(),
+                "{}: a crash point is written crash::point(\"its name\")",
+                file.display()
+            );
+            points.extend(found);
+        }
+    }
+    let killed: BTreeSet<String> = CRASH_POINTS.iter().map(|it| it.name.to_owned()).collect();
+    assert_eq!(
+        points, killed,
+        "the points of the sources and of tests/src/crash_points.rs"
+    );
 }
 
 #[test]

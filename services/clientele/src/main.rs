@@ -54,9 +54,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let (config, output) = (cli.config.as_deref(), cli.output);
     match cli.command {
-        Command::Demo(demo) => demo::run(demo, &cli.tenant, config, output).await,
+        Command::Demo(demo) => Box::pin(demo::run(demo, &cli.tenant, config, output)).await,
         Command::Up(up) => serve::up(up, config, output).await,
-        Command::Serve(service) => serve::serve(service, config).await,
+        Command::Serve(service) => Box::pin(serve::serve(service, config)).await,
         Command::Simulate(simulate) => commands::simulate::run(&simulate, output),
         Command::Admin(AdminCommand::Migrate { service, data_dir }) => {
             commands::admin::migrate(service, &data_dir, config).await

@@ -2,29 +2,11 @@
 
 use crate::story::Story;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
+use tests::crash_points::CRASH_POINTS;
 use tests::suite::{Addresses, Cluster, SERVICES};
 
-/// Every crash point, the service that passes it, and at which hit it dies.
-const POINTS: [(&str, &str, u32); 17] = [
-    ("received", "ingestion", 2),
-    ("committed", "ingestion", 3),
-    ("import_batch", "ingestion", 1),
-    ("operation_started", "ingestion", 1),
-    ("claimed", "ingestion", 1),
-    ("sent", "ingestion", 2),
-    ("applied", "ingestion", 1),
-    ("cursor_applied", "ingestion", 2),
-    ("appending", "ingestion", 1),
-    ("appended", "ingestion", 1),
-    ("archived", "ingestion", 1),
-    ("apply_begin", "profile", 2),
-    ("apply_marked", "profile", 1),
-    ("apply_committed", "profile", 1),
-    ("apply_cached", "profile", 2),
-    ("identity_appending", "profile", 1),
-    ("identity_appended", "profile", 1),
-];
 /// Exit code of a process that died at a point.
 const CRASHED: i32 = 134;
 
@@ -41,11 +23,9 @@ async fn totals_are_equal_when_processes_die_at_every_named_point() {
     let Some(mut cluster) = Cluster::start("crash points", &changes).unwrap() else {
         return;
     };
-    let hits = cluster.folder().join("crash-hits");
     for service in SERVICES {
-        cluster.set(service, "CLIENTELE_CRASH_LOG", &hits.display().to_string());
-    }
-    for service in SERVICES {
+        let passes = passes_of(&cluster, service).display().to_string();
+        cluster.set(service, "CLIENTELE_CRASH_LOG", &passes);
         cluster.restart(service).unwrap();
     }
     let lake = cluster.folder().join("lake");
@@ -56,42 +36,59 @@ async fn totals_are_equal_when_processes_die_at_every_named_point() {
         .unwrap();
     expected.check();
 
-    let mut crashes = BTreeMap::new();
-    for (point, service, hit) in POINTS {
-        cluster.set(service, "CLIENTELE_CRASH_AT", &format!("{point}:{hit}"));
+    let mut missed = Vec::new();
+    let mut deaths = Vec::new();
+    for point in CRASH_POINTS {
+        let (name, service) = (point.name, point.service);
+        let at = format!("{name}:{}", point.hit);
+        cluster.set(service, "CLIENTELE_CRASH_AT", &at);
         cluster.restart(service).unwrap();
-        let tenant = format!("crash-{}", point.replace('_', "-"));
+        let tenant = format!("{service}-{}", name.replace('_', "-"));
         let (outcome, died) = supervised(&mut cluster, &addresses, &tenant).await;
-        let outcome = outcome.unwrap_or_else(|error| panic!("{point}: {error:?}"));
+        let outcome = outcome.unwrap_or_else(|error| panic!("{service} at {name}: {error:?}"));
         outcome.check();
-        expected.assert_same(&outcome, point);
-        crashes.insert(point, died);
+        expected.assert_same(&outcome, &format!("{service} died at {name}"));
+        match died.get(service) {
+            Some(1) if died.len() == 1 => {}
+            _ => missed.push(format!("{service} at {name}: {died:?}")),
+        }
+        deaths.push((point, died.values().sum::<u32>()));
         cluster.unset(service, "CLIENTELE_CRASH_AT");
         cluster.restart(service).unwrap();
     }
 
-    let text = std::fs::read_to_string(&hits).unwrap_or_default();
-    for (point, _, hit) in POINTS {
-        let passed = text.lines().filter(|line| line.trim() == point).count();
+    for (point, died) in deaths {
+        let text = std::fs::read_to_string(passes_of(&cluster, point.service)).unwrap_or_default();
+        let passed = text.lines().filter(|line| *line == point.name).count();
         println!(
-            "CRASH POINT {point}: passed {passed} times, died {} times (at pass {hit})",
-            crashes[point]
+            "CRASH POINT {} of {}: passed {passed} times, died {died} times (at pass {})",
+            point.name, point.service, point.hit
         );
     }
-    let missed: Vec<_> = crashes.iter().filter(|(_, died)| **died == 0).collect();
-    assert!(missed.is_empty(), "nothing died at {missed:?}");
+    assert!(
+        missed.is_empty(),
+        "each must die once, and nothing else: {missed:?}"
+    );
 }
 
-/// Tells the story while starting again whatever dies, and returns how many processes did.
+/// The file to which a service adds the name of every point that it passes.
+fn passes_of(cluster: &Cluster, service: &str) -> PathBuf {
+    cluster.folder().join(format!("passes-of-{service}"))
+}
+
+/// Tells the story while starting again whatever dies, and returns how often each service did.
 async fn supervised(
     cluster: &mut Cluster,
     addresses: &Addresses,
     tenant: &str,
-) -> (anyhow::Result<crate::story::Outcome>, u32) {
+) -> (
+    anyhow::Result<crate::story::Outcome>,
+    BTreeMap<&'static str, u32>,
+) {
     let story = Story::new(addresses, tenant);
     let lake = cluster.folder().join("lake");
     let mut telling = std::pin::pin!(story.tell(&lake));
-    let mut died = 0;
+    let mut died = BTreeMap::new();
     loop {
         tokio::select! {
             outcome = &mut telling => return (outcome, died),
@@ -107,7 +104,7 @@ async fn supervised(
                 "{service} ended by itself: {}",
                 cluster.last_lines(service)
             );
-            died += 1;
+            *died.entry(service).or_default() += 1;
             // It dies once: then it runs on, as a supervisor would start it.
             cluster.unset(service, "CLIENTELE_CRASH_AT");
             tokio::task::block_in_place(|| cluster.restart(service)).unwrap();

@@ -1,4 +1,8 @@
 //! End to end: from events to an allocation, on every way to run the suite, and through crashes and outages.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may stop at what must not happen"
+)]
 
 mod bad_input;
 mod cluster;

@@ -194,7 +194,7 @@ pub(crate) async fn import(
                 metadata.read_bytes.max(0) as u64,
                 metadata.size_bytes.max(0) as u64,
             );
-            counts = metadata.receipts.clone().unwrap_or_default();
+            counts = metadata.receipts.unwrap_or_default();
             progress.tell(format!("{} rows", counts.received));
         },
     )

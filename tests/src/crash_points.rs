@@ -1,0 +1,44 @@
+//! The named points at which the crash test kills a process.
+
+/// Every point, the service that is killed there, and at which hit.
+///
+/// A point that several services pass is there once for each of them.
+pub const CRASH_POINTS: [CrashPoint; 20] = [
+    CrashPoint::new("received", "ingestion", 2),
+    CrashPoint::new("committed", "ingestion", 3),
+    CrashPoint::new("import_batch", "ingestion", 1),
+    CrashPoint::new("claimed", "ingestion", 1),
+    CrashPoint::new("sent", "ingestion", 2),
+    CrashPoint::new("applied", "ingestion", 1),
+    CrashPoint::new("cursor_applied", "ingestion", 2),
+    CrashPoint::new("appending", "ingestion", 1),
+    CrashPoint::new("appended", "ingestion", 1),
+    CrashPoint::new("archived", "ingestion", 1),
+    CrashPoint::new("apply_begin", "profile", 2),
+    CrashPoint::new("apply_marked", "profile", 1),
+    CrashPoint::new("apply_committed", "profile", 1),
+    CrashPoint::new("apply_cached", "profile", 2),
+    CrashPoint::new("identity_appending", "profile", 1),
+    CrashPoint::new("identity_appended", "profile", 1),
+    CrashPoint::new("operation_started", "ingestion", 1),
+    CrashPoint::new("operation_started", "profile", 1),
+    CrashPoint::new("operation_started", "scoring", 1),
+    CrashPoint::new("operation_started", "segmentation", 1),
+];
+
+/// A point of the program at which a service is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrashPoint {
+    /// Name in the sources.
+    pub name: &'static str,
+    /// Service that passes it.
+    pub service: &'static str,
+    /// Hit at which it dies, from 1.
+    pub hit: u32,
+}
+
+impl CrashPoint {
+    const fn new(name: &'static str, service: &'static str, hit: u32) -> Self {
+        Self { name, service, hit }
+    }
+}
