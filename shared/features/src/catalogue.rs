@@ -83,6 +83,8 @@ pub struct Definition {
     /// Version of the catalogue that introduced it.
     pub since_version: i32,
     pub(crate) accumulator: Option<Accumulator>,
+    /// Computed from sums that keep no days: unknown as of a day before the newest event's.
+    pub(crate) undated: bool,
     pub(crate) compute: fn(&Facts<'_>) -> Answer,
 }
 
@@ -113,6 +115,7 @@ impl Family {
             personal_data: PersonalData::Pseudonymous,
             since_version: 1,
             accumulator: None,
+            undated: false,
             compute,
         }
     }
@@ -164,6 +167,12 @@ impl Definition {
 
     const fn needs(mut self, accumulator: Accumulator) -> Self {
         self.accumulator = Some(accumulator);
+        self
+    }
+
+    /// What happened later cannot be told from what happened before.
+    const fn undated(mut self) -> Self {
+        self.undated = true;
         self
     }
 

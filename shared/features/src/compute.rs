@@ -92,7 +92,8 @@ impl Row {
 }
 
 impl CustomerState {
-    /// Computes every feature of the catalogue as of the end of a day. What happened later is not seen.
+    /// Computes every feature of the catalogue as of the end of a day. What happened later is not seen: as of a day before
+    /// the newest event, features from sums that keep no days are unknown.
     pub fn features(&self, as_of: AsOf) -> Row {
         let facts = Facts::new(self, as_of.day);
         Row {
@@ -115,11 +116,12 @@ fn cell(definition: &Definition, facts: &Facts<'_>) -> Cell {
         0 => NEVER,
         days => facts.day - days as i32 + 1,
     };
-    if let Some(since) = definition
+    let incomplete = definition
         .accumulator
-        .map(|it| facts.state.complete_since[it as usize])
-        && window_start < since
-    {
+        .is_some_and(|it| window_start < facts.state.complete_since[it as usize]);
+    // Sums without days hold what happened later, too.
+    let late = definition.undated && facts.day < facts.state.newest_day;
+    if incomplete || late {
         return Cell {
             value: None,
             status: Status::Unknown,
@@ -266,9 +268,12 @@ impl<'a> Facts<'a> {
         let mut seen: Vec<i32> = Vec::new();
         let mut approximate = false;
         for (start, length, _, _) in self.state.activity.buckets() {
-            if from <= start && start <= self.day && seen.last() != Some(&start) {
+            if start.saturating_add(length - 1) < from || self.day < start {
+                continue;
+            }
+            approximate |= length > 1;
+            if from <= start && seen.last() != Some(&start) {
                 seen.push(start);
-                approximate |= length > 1;
             }
         }
         Answer::count(seen.len() as u64).approximate(approximate)

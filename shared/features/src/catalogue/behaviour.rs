@@ -35,6 +35,7 @@ const CATEGORIES: &[Definition] = &{
                     .approximate(it.state.categories.dropped)
             },
         )
+        .undated()
         .personal(),
         F.number(
             "category_top_share",
@@ -53,6 +54,7 @@ const CATEGORIES: &[Definition] = &{
                     .approximate(it.state.categories.dropped)
             },
         )
+        .undated()
         .or_zero(),
         F.number(
             "categories",
@@ -62,7 +64,8 @@ const CATEGORIES: &[Definition] = &{
                 Answer::count(it.state.categories.named.len() as u64)
                     .approximate(it.state.categories.dropped)
             },
-        ),
+        )
+        .undated(),
         F.number(
             "days_since_top_category",
             "days",
@@ -74,7 +77,8 @@ const CATEGORIES: &[Definition] = &{
                 Answer::number(last.map(|last| f64::from(it.day - last)))
                     .approximate(it.state.categories.dropped)
             },
-        ),
+        )
+        .undated(),
     ]
 };
 
@@ -89,7 +93,8 @@ fn top_channel<'a>(it: &Facts<'a>, most: fn(&Channel) -> u64) -> Option<&'a str>
 
 fn rate_90(it: &Facts<'_>, column: i32) -> Answer {
     let (part, whole) = (it.activity(column, 90), it.activity(column::SENT, 90));
-    Answer::number(share(part.value as f64, whole.value as f64)).approximate(whole.approximate)
+    Answer::number(share(part.value as f64, whole.value as f64))
+        .approximate(part.approximate || whole.approximate)
 }
 
 const CHANNELS: &[Definition] = &{
@@ -127,12 +132,14 @@ const CHANNELS: &[Definition] = &{
             "channel_top_response",
             "Channel whose messages were clicked or opened most.",
             |it| Answer::text(top_channel(it, |found| 2 * found.clicked + found.opened)),
-        ),
+        )
+        .undated(),
         F.label(
             "channel_top_purchase",
             "Channel by which most orders came.",
             |it| Answer::text(top_channel(it, |found| found.purchases)),
-        ),
+        )
+        .undated(),
     ]
 };
 
@@ -192,6 +199,7 @@ const SATISFACTION: &[Definition] = &{
                 ))
             },
         )
+        .undated()
         .personal(),
         F.number(
             "rating_last",
@@ -206,13 +214,15 @@ const SATISFACTION: &[Definition] = &{
                 )
             },
         )
+        .undated()
         .personal(),
         F.number(
             "ratings",
             "count",
             "Ratings given to date, of products and in surveys.",
             |it| Answer::count(it.state.ratings.count),
-        ),
+        )
+        .undated(),
         F.number(
             "nps_last",
             "points",
@@ -226,6 +236,7 @@ const SATISFACTION: &[Definition] = &{
                 )
             },
         )
+        .undated()
         .personal(),
         F.number(
             "tickets_90",
@@ -271,6 +282,7 @@ const TIME_OF_DAY: &[Definition] = &{
                 )
             },
         )
+        .undated()
         .needs(Accumulator::Rhythm)
         .personal(),
         F.number(
@@ -279,6 +291,7 @@ const TIME_OF_DAY: &[Definition] = &{
             "Share of the customer's own acts between 22 and 6 o'clock.",
             |it| Answer::number(hours_share(it, (22..24).chain(0..6))),
         )
+        .undated()
         .needs(Accumulator::Rhythm)
         .personal(),
         F.number(
@@ -293,6 +306,7 @@ const TIME_OF_DAY: &[Definition] = &{
                 ))
             },
         )
+        .undated()
         .needs(Accumulator::Rhythm),
     ]
 };

@@ -75,7 +75,7 @@ const RHYTHM: &[Definition] = &{
                 } else {
                     None
                 };
-                Answer::number(value).approximate(all.approximate)
+                Answer::number(value).approximate(recent.approximate || all.approximate)
             },
         )
         .within(90)
@@ -97,7 +97,8 @@ const BASKETS: &[Definition] = &{
                 ))
                 .approximate(it.state.orders.over)
             },
-        ),
+        )
+        .undated(),
         F.number(
             "units_per_order",
             "count",
@@ -109,13 +110,15 @@ const BASKETS: &[Definition] = &{
                 ))
                 .approximate(it.state.orders.over)
             },
-        ),
+        )
+        .undated(),
         F.number(
             "products_bought",
             "count",
             "Distinct products bought to date; estimated beyond 64.",
             |it| Answer::count(it.state.products.count()).approximate(it.state.products.over),
         )
+        .undated()
         .needs(Accumulator::Products),
         F.number(
             "units_90",
@@ -142,7 +145,8 @@ const REFUNDS: &[Definition] = &{
     [
         F.number("refunds", "count", "Refunds received to date.", |it| {
             Answer::count(it.state.events_of(EventKind::OrderRefunded))
-        }),
+        })
+        .undated(),
         F.number(
             "refunds_90",
             "count",

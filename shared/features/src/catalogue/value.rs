@@ -102,13 +102,15 @@ const FREQUENCY: &[Definition] = &{
             "count",
             "Distinct orders to date; estimated beyond 192.",
             |it| Answer::count(it.state.orders.count()).approximate(it.state.orders.over),
-        ),
+        )
+        .undated(),
         F.number(
             "order_lines",
             "count",
             "Order events to date, one for each line where orders come by the line.",
             |it| Answer::count(it.state.events_of(EventKind::OrderCompleted)),
-        ),
+        )
+        .undated(),
         F.number(
             "active_days_30",
             "count",
@@ -182,13 +184,15 @@ const MONETARY: &[Definition] = &{
             "minor_units",
             "Largest value of one order event to date.",
             |it| Answer::number(it.state.largest_value_minor.map(|value| value as f64)),
-        ),
+        )
+        .undated(),
         F.number(
             "discount",
             "minor_units",
             "Discounts granted to date.",
             |it| Answer::number(Some(it.state.discount_minor as f64)),
-        ),
+        )
+        .undated(),
         F.number(
             "discount_share",
             "share",
@@ -201,6 +205,7 @@ const MONETARY: &[Definition] = &{
                 ))
             },
         )
+        .undated()
         .or_zero(),
     ]
 };

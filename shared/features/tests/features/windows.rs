@@ -1,6 +1,6 @@
 //! Features against counting the events themselves.
 
-use features::{AsOf, CustomerState, Event, EventKind};
+use features::{AsOf, CustomerState, Event, EventKind, Status};
 use proptest::prelude::*;
 
 use crate::history::{any_event, cases, state_of};
@@ -41,6 +41,22 @@ proptest! {
         active.sort_unstable();
         active.dedup();
         prop_assert_eq!(row.number("active_days_90"), Some(active.len() as f64));
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn no_feature_sees_what_happened_later(events in prop::collection::vec(any_event(400), 1..100), as_of in 0..400_i32) {
+        let known: Vec<Event> = events.iter().filter(|event| event.local_day <= as_of).cloned().collect();
+        let (then, now) = (state_of(&known), state_of(&events));
+
+        for ((definition, honest), (_, late)) in then.features(AsOf::day(as_of)).iter().zip(now.features(AsOf::day(as_of)).iter()) {
+            if late.status != Status::Unknown && !late.approximate {
+                prop_assert_eq!(late, honest, "{} as of {}", definition.name, as_of);
+            }
+        }
     }
 }
 
