@@ -94,6 +94,8 @@ fn spent(model: &CustomerValueModel, average: &Average, purchases: &Purchases) -
     let (value, usual) = (purchases.mean_value_minor, average.value_minor);
     let code = if value < usual { "LOW_SPEND" } else { "HIGH_SPEND" };
     let major = model.minor_per_major;
-    let text = format!("Spends {:.2} on a purchase day; the average is {:.2}.", value / major, usual / major);
+    let digits = major.log10().round() as usize;
+    let (spends, usually) = (value / major, usual / major);
+    let text = format!("Spends {spends:.digits$} on a purchase day; the average is {usually:.digits$}.");
     (code, text, Purchases { mean_value_minor: usual, ..*purchases })
 }

@@ -127,6 +127,9 @@ pub struct Registry {
     store: Store,
 }
 
+/// Versions read at a time by a list.
+const LIST_STEP: u64 = 20;
+
 /// The columns of [`read`].
 const COLUMNS: &str = "v.model AS model, v.number AS number, v.artefact AS artefact, v.created_micros AS created_micros, \
      CASE WHEN a.number = v.number THEN 1 ELSE 0 END AS champion \
@@ -174,7 +177,8 @@ impl Registry {
         row.as_ref().map(read).transpose()
     }
 
-    /// Returns up to `limit` versions, newest first, after a position; `model` empty means all.
+    /// Returns up to `limit` versions, newest first, after a position; `model` empty means all. Their artefacts hold the
+    /// version alone: a thousand whole ones would fill the memory.
     pub async fn list(
         &self,
         tenant: &str,
@@ -183,7 +187,30 @@ impl Registry {
         limit: u64,
     ) -> Result<Vec<Registered>, StoreError> {
         let start = ListPosition { created_micros: i64::MAX, model: String::new(), number: i64::MAX };
-        let after = after.unwrap_or(&start);
+        let mut after = after.cloned().unwrap_or(start);
+        let mut found: Vec<Registered> = Vec::new();
+        loop {
+            let wanted = limit.saturating_sub(found.len() as u64).min(LIST_STEP);
+            let rows = self.list_step(tenant, model, &after, wanted).await?;
+            for row in &rows {
+                let mut one = read(row)?;
+                one.artefact = ModelArtefact { version: one.artefact.version.take(), ..ModelArtefact::default() };
+                found.push(one);
+            }
+            match found.last() {
+                Some(last) if wanted > 0 && rows.len() as u64 == wanted => after = ListPosition::after(last),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    async fn list_step(
+        &self,
+        tenant: &str,
+        model: &str,
+        after: &ListPosition,
+        limit: u64,
+    ) -> Result<Vec<QueryResult>, StoreError> {
         let find = format!(
             "SELECT {COLUMNS} WHERE v.tenant = $1 AND ($2 = '' OR v.model = $2) AND (v.created_micros < $3 \
              OR (v.created_micros = $3 AND (v.model > $4 OR (v.model = $4 AND v.number < $5)))) \
@@ -198,7 +225,7 @@ impl Registry {
             after.number.into(),
             limit.into(),
         ];
-        sql::query_all(self.store.reader(), &find, values).await?.iter().map(read).collect()
+        sql::query_all(self.store.reader(), &find, values).await
     }
 
     /// Makes a version the champion and records the move. `None` when there is no such version. A repeated request
@@ -320,6 +347,31 @@ fn read(row: &QueryResult) -> Result<Registered, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use api::scoring::ScoreQuantiles;
+
+    #[tokio::test]
+    async fn lists_more_than_a_step_without_what_makes_artefacts_large() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("scoring.db").display());
+        let store = Store::open(&store::DatabaseConfig { url, ..Default::default() }).await.unwrap();
+        store::migrate::<crate::store::Migrations>(&store).await.unwrap();
+        let registry = Registry::new(store);
+        let quantiles = vec![ScoreQuantiles { name: "p_alive".into(), horizon_days: 0, per_mille: vec![0.5; 1_001] }];
+        for seed in 1..=45 {
+            let version = Some(ModelVersion { seed, ..Default::default() });
+            let artefact = ModelArtefact { version, quantiles: quantiles.clone(), ..Default::default() };
+            let (tenant, model) = ("default".to_owned(), "clv".to_owned());
+            let new = NewVersion { tenant, model, operation: Uuid::from_u128(seed.into()), artefact, promote: false };
+            registry.register(&new).await.unwrap();
+        }
+
+        let numbers = |found: &[Registered]| found.iter().map(|one| one.number).collect::<Vec<_>>();
+        let all = registry.list("default", "", None, 1_000).await.unwrap();
+        assert_eq!(numbers(&all), (1..=45).rev().collect::<Vec<_>>());
+        assert!(all.iter().all(|one| one.artefact.quantiles.is_empty() && one.to_version().seed > 0));
+        let some = registry.list("default", "clv", Some(&ListPosition::after(&all[2])), 25).await.unwrap();
+        assert_eq!(numbers(&some), (18..=42).rev().collect::<Vec<_>>());
+    }
 
     #[test]
     fn reads_names_and_the_alias() {

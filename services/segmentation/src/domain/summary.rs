@@ -66,30 +66,32 @@ impl Summary {
         if self.customers == 0 {
             return "Nobody is in this segment.".to_owned();
         }
-        let value = self.mean_purchase_value_minor / 10_f64.powi(minor_digits(currency));
+        let digits = minor_digits(currency);
+        let value = self.mean_purchase_value_minor / 10_f64.powi(digits as i32);
         let times = if (self.mean_purchase_days - 1.0).abs() < 0.05 {
             "once".to_owned()
         } else {
             format!("on {:.1} days", self.mean_purchase_days)
         };
         format!(
-            "{} {}, {:.1} % of all with {:.1} % of net spend: they bought {times} on average, {value:.2} {currency} a \
+            "{} {}, {:.1} % of all with {:.1} % of net spend: they bought {times} on average, {value:.digits$} {currency} a \
              time, and half of them last bought within {:.0} days.",
             self.customers,
             if self.customers == 1 { "customer" } else { "customers" },
             100.0 * self.customer_share,
             100.0 * self.net_spend_share,
-            self.median_recency_days,
+            self.median_recency_days.ceil(),
         )
     }
 }
 
 /// Returns how many digits a currency's minor unit has behind the point.
-fn minor_digits(currency: &str) -> i32 {
+fn minor_digits(currency: &str) -> usize {
     match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND" | "VUV" | "XAF"
-        | "XOF" | "XPF" => 0,
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV"
+        | "XAF" | "XOF" | "XPF" => 0,
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        "CLF" | "UYW" => 4,
         _ => 2,
     }
 }
@@ -125,8 +127,18 @@ mod tests {
     }
 
     #[test]
-    fn currencies_without_minor_units_are_not_divided() {
+    fn values_have_the_digits_of_their_currency() {
         let all = [buyer(1, 1, 4_200)];
-        assert!(summarise(&all, Population::of(&all)).text("JPY").contains("bought once on average, 4200.00 JPY"));
+        let summary = summarise(&all, Population::of(&all));
+        assert!(summary.text("JPY").contains("bought once on average, 4200 JPY a time"), "{}", summary.text("JPY"));
+        assert!(summary.text("KWD").contains("4.200 KWD a time"));
+        assert!(summary.text("CLF").contains("0.4200 CLF a time"));
+    }
+
+    #[test]
+    fn half_of_the_members_bought_within_the_days_told() {
+        let all = [buyer(2, 1, 100), buyer(3, 1, 100)];
+        let text = summarise(&all, Population::of(&all)).text("GBP");
+        assert!(text.ends_with("half of them last bought within 3 days."), "{text}");
     }
 }

@@ -288,6 +288,7 @@ fn reasons_of_a_silent_regular_speak_of_the_silence_first() {
     let worth = reasons(&model, &average, Value::ClvMinor, &silent, 90);
     let spend = worth.iter().find(|reason| reason.code == "HIGH_SPEND").unwrap();
     assert!(spend.contribution > 0.0);
+    assert_eq!(spend.text, "Spends 90.00 on a purchase day; the average is 35.00.");
     let once = reasons(&model, &average, Value::PAlive, &purchases(0, 0.0, 30.0, 0.0), 90);
     assert!(once.iter().any(|reason| reason.code == "NO_REPEAT_PURCHASE"));
 }
