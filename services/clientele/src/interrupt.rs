@@ -1,12 +1,12 @@
-//! Ctrl-C: who deals with it, and how the process ends then.
+//! Ctrl-C and SIGTERM: who deals with them, and how the process ends then.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Exit code of a command that Ctrl-C ended, as shells know it.
+/// Exit code of a command that was stopped, as shells know it.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// The command was stopped by Ctrl-C.
+/// The command was stopped by Ctrl-C or SIGTERM.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("stopped at your word")]
 pub(crate) struct Interrupted;
@@ -57,8 +57,27 @@ async fn unowned() {
 }
 
 async fn pressed() {
-    // Where signals cannot be heard there is nobody to stop for.
-    if tokio::signal::ctrl_c().await.is_err() {
+    tokio::select! {
+        () = heard(tokio::signal::ctrl_c()) => {}
+        () = heard(told()) => {}
+    }
+}
+
+/// Where signals cannot be heard there is nobody to stop for.
+async fn heard(signal: impl Future<Output = std::io::Result<()>>) {
+    if signal.await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+#[cfg(unix)]
+async fn told() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn told() -> std::io::Result<()> {
+    std::future::pending().await
 }

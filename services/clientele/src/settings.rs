@@ -1,5 +1,6 @@
 //! Settings of a process: what all processes share, around what each service defines itself.
 
+use crate::cli::ServiceName;
 use anyhow::{Context, bail};
 use config::{Map, Value, ValueKind};
 use runtime::telemetry::TelemetryConfig;
@@ -67,6 +68,23 @@ pub(crate) struct Embedded {
     tables: Vec<(String, String)>,
 }
 
+/// Refuses a table that would otherwise be overlooked.
+fn known(name: &str, path: &Path) -> anyhow::Result<()> {
+    let names: Vec<&str> = ServiceName::ALL
+        .iter()
+        .map(|it| it.as_str())
+        .chain(["telemetry"])
+        .collect();
+    if names.contains(&name.replace('_', "-").as_str()) {
+        return Ok(());
+    }
+    bail!(
+        "unknown table `{name}` in {}; expected one of {}",
+        path.display(),
+        names.join(", ")
+    )
+}
+
 impl Embedded {
     /// Reads a file, if one is given, and the process's variables.
     pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
@@ -80,6 +98,7 @@ impl Embedded {
                 .build()
                 .with_context(|| format!("{} is not valid TOML", path.display()))?;
             for (name, value) in parsed.try_deserialize::<Map<String, Value>>()? {
+                known(&name, path)?;
                 flatten(&name, value, &mut tables)?;
             }
         }

@@ -169,3 +169,70 @@ fn a_demo_that_fails_tells_what_became_of_the_rows() {
         "{error}"
     );
 }
+
+#[test]
+fn a_table_that_no_service_owns_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("suite.toml");
+    std::fs::write(&config, "[scorign.database]\nurl = \"sqlite://x.db\"\n").expect("a file");
+    let path = |path: &std::path::Path| path.display().to_string();
+
+    let output = clientele(&[
+        "up",
+        "--data-dir",
+        &path(&folder.path().join("data")),
+        "--base-port",
+        "0",
+        "--config",
+        &path(&config),
+    ]);
+
+    let error = text(&output.stderr);
+    assert!(!output.status.success(), "{error}");
+    assert!(
+        error.contains("`scorign`") && error.contains("scoring,"),
+        "{error}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_demo_that_is_told_to_stop_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_clientele"))
+        .args(["demo", "--customers", "3000"])
+        .env("TMPDIR", folder.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let begun = std::time::Instant::now();
+    // The data folder appears once the suite starts, which is when signals are heard.
+    let started = || {
+        walk(folder.path())
+            .iter()
+            .any(|it| it.ends_with("ingestion.db"))
+    };
+    while !started() && begun.elapsed() < std::time::Duration::from_secs(60) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let told = Command::new("kill")
+        .args(["-TERM", &demo.id().to_string()])
+        .status();
+    assert!(told.expect("a signal is sent").success());
+
+    let status = demo.wait().expect("an end");
+
+    assert_eq!(status.code(), Some(130));
+    let left = walk(folder.path());
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[cfg(unix)]
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let inner = |path: std::path::PathBuf| match path.is_dir() {
+        true => std::iter::once(path.clone()).chain(walk(&path)).collect(),
+        false => vec![path],
+    };
+    entries.flat_map(|it| inner(it.path())).collect()
+}

@@ -57,7 +57,8 @@ pub(crate) async fn run(
     let telemetry = serve::telemetry(&settings, "error")?;
     let mut imports = Vec::new();
     let mut elapsed = Elapsed::begin();
-    let suite = Suite::start(&data_dir, Ports::Any, &settings).await?;
+    let starting = Suite::start(&data_dir, Ports::Any, &settings);
+    let suite = interrupt::unless_stopped(starting).await?;
     elapsed.stage("start");
     let clients = Clients::new(suite.endpoints(), tenant)?;
     let work = work(&clients, &demo, &inputs, budget, &mut imports, elapsed);
