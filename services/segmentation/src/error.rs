@@ -43,6 +43,17 @@ pub(crate) enum Error {
     Lost(#[from] tokio::task::JoinError),
 }
 
+impl Error {
+    /// What a caller is told when profile answers with an error: profile's own words where the request is at fault or the
+    /// time is up, else that profile cannot be asked.
+    pub(crate) fn of_profile(status: Status) -> Status {
+        match status.code() {
+            Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::DeadlineExceeded => status,
+            _ => Self::Profile(status).into(),
+        }
+    }
+}
+
 impl Fault for Error {
     fn code(&self) -> Code {
         match self {

@@ -176,6 +176,10 @@ async fn membership_follows_identifiers_and_aliases() {
         ask.customer = identifier("nobody");
         let status = harness.segments.check_membership(ask.clone()).await.unwrap_err();
         assert_eq!(runtime::fault::reason(&status).as_deref(), Some("CUSTOMER_NOT_FOUND"));
+        let mut unknown_tenant = tonic::Request::new(ask);
+        unknown_tenant.metadata_mut().insert("x-clientele-tenant", "nobody".parse().unwrap());
+        let status = harness.segments.check_membership(unknown_tenant).await.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound, "no use in trying again: {status:?}");
         ask = CheckMembershipRequest { customer: None, segments: vec!["lost".into()] };
         let status = harness.segments.check_membership(ask).await.unwrap_err();
         let fields: Vec<_> = runtime::fault::violations(&status).into_iter().map(|one| one.field).collect();

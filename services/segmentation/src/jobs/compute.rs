@@ -104,8 +104,7 @@ impl ComputeRfm {
         let mut client = TenantServiceClient::new(self.profile.idempotent());
         match client.get_tenant(context.request_context().request(ask)).await {
             Ok(tenant) => Ok(tenant.into_inner()),
-            Err(status) if status.code() == tonic::Code::NotFound => Err(status),
-            Err(status) => Err(Error::Profile(status).into()),
+            Err(status) => Err(Error::of_profile(status)),
         }
     }
 

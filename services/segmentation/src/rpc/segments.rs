@@ -133,8 +133,7 @@ impl SegmentService for SegmentRpc {
         let answer = self.identity.clone().resolve_customers(context.request(ask)).await;
         let resolved = match answer {
             Ok(answer) => answer.into_inner().customers.into_iter().next().unwrap_or_default(),
-            Err(status) if status.code() == tonic::Code::InvalidArgument => return Err(status),
-            Err(status) => return Err(Error::Profile(status).into()),
+            Err(status) => return Err(Error::of_profile(status)),
         };
         if resolved.customer_id.is_empty() {
             return Err(Error::CustomerNotFound.into());

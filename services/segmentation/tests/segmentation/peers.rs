@@ -51,6 +51,9 @@ impl IdentityService for Profile {
         &self,
         request: Request<pb::ResolveCustomersRequest>,
     ) -> Result<Response<pb::ResolveCustomersResponse>, Status> {
+        if request.metadata().get("x-clientele-tenant").is_some_and(|tenant| tenant == "nobody") {
+            return Err(Status::not_found("there is no tenant `nobody`"));
+        }
         let customers = request.into_inner().customers.iter().map(|customer| self.resolve(customer)).collect();
         Ok(Response::new(pb::ResolveCustomersResponse { customers }))
     }
