@@ -88,12 +88,7 @@ impl Applier {
             if matches!(error, Error::CacheAway) {
                 self.cache.suspend(&self.store).await?;
             }
-            let again = matches!(
-                &error,
-                Error::CacheAway
-                    | Error::Store(StoreError::Conflict(_) | StoreError::Unavailable(_))
-            );
-            if !again || attempt == ATTEMPTS_MAX {
+            if !error.may_pass() || attempt == ATTEMPTS_MAX {
                 return Err(error);
             }
             tracing::info!(lane = batch.lane, number = batch.number, attempt, %error, "batch begins again");
@@ -156,6 +151,26 @@ impl Applier {
     /// Puts rebuilt states in the place of stored ones, in one transaction and under the same guard of the cache as a batch.
     /// Answers what became of each fragment.
     pub(crate) async fn replace(
+        &self,
+        tenant: &str,
+        identifiers: &BTreeMap<FragmentId, Identifier>,
+        rebuilt: &HashMap<FragmentId, CustomerState>,
+    ) -> Result<Vec<Verdict>, Error> {
+        let mut pause = PAUSE;
+        for attempt in 1.. {
+            match self.replace_once(tenant, identifiers, rebuilt).await {
+                Err(error) if error.may_pass() && attempt < ATTEMPTS_MAX => {
+                    tracing::info!(attempt, %error, "replacing states begins again");
+                }
+                other => return other,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        unreachable!("the loop returns at its last attempt")
+    }
+
+    async fn replace_once(
         &self,
         tenant: &str,
         identifiers: &BTreeMap<FragmentId, Identifier>,

@@ -82,6 +82,16 @@ pub enum Error {
     Batch(#[from] BatchError),
 }
 
+impl Error {
+    /// Tells whether the same transaction may succeed when it is begun again.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::CacheAway | Self::Store(StoreError::Conflict(_) | StoreError::Unavailable(_))
+        )
+    }
+}
+
 impl Fault for Error {
     fn code(&self) -> Code {
         match self {

@@ -47,6 +47,11 @@ impl Caretaker {
                     Ok(count) => tracing::info!(count, "forgot old message keys"),
                     Err(error) => tracing::warn!(%error, "cannot forget old message keys"),
                 }
+                match self.log.release_accepted().await {
+                    Ok(0) => {}
+                    Ok(count) => tracing::info!(count, "dropped from quarantine what was accepted later"),
+                    Err(error) => tracing::warn!(%error, "cannot drop from quarantine what was accepted later"),
+                }
                 if let Err(error) = remove_old(&config.uploads.path, config.uploads.keep).await {
                     tracing::warn!(%error, "cannot remove old uploads");
                 }

@@ -201,6 +201,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// Forgets message keys accepted before a time. Returns how many.
     async fn forget_keys(&self, before: DateTime<Utc>) -> Result<u64, LogError>;
 
+    /// Drops from quarantine the events that were accepted later. Returns how many.
+    async fn release_accepted(&self) -> Result<u64, LogError>;
+
     /// Returns what became of a tenant's events.
     async fn status(&self, tenant: &str) -> Result<Status, LogError>;
 }
@@ -300,6 +303,10 @@ impl EventLog for DatabaseLog {
 
     async fn forget_keys(&self, before: DateTime<Utc>) -> Result<u64, LogError> {
         Ok(super::trim::forget_keys(self, before).await?)
+    }
+
+    async fn release_accepted(&self) -> Result<u64, LogError> {
+        Ok(super::trim::release_accepted(self).await?)
     }
 
     async fn status(&self, tenant: &str) -> Result<Status, LogError> {

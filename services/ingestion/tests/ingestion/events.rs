@@ -146,6 +146,33 @@ async fn a_damaged_event_is_parked_and_holds_up_neither_profile_nor_the_lake() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_accepted_later_leaves_quarantine() {
+    on_each_database(|database| async move {
+        let mut ingestion = Ingestion::start(database).await;
+        let nameless = |id: &str| Event { identifiers: vec![], ..order(id, "x", 5) };
+        assert_eq!(codes(&ingestion.ingest(vec![nameless("m1"), nameless("m2")]).await), "qq");
+        assert_eq!(codes(&ingestion.ingest(vec![order("m1", "ann", 5)]).await), "a");
+
+        let beside = ingestion.beside().await;
+
+        let store = store::Store::open(&ingestion.config.database).await.unwrap();
+        let mut kept = Vec::new();
+        for _ in 0..100 {
+            let rows = store::sql::query_all(store.reader(), "SELECT message_id FROM quarantine", []).await.unwrap();
+            kept = rows.iter().map(|row| store::sql::get::<String>(row, "message_id").unwrap()).collect();
+            if kept.len() == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(kept, ["m2"]);
+        beside.stop().await;
+        ingestion.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_database_cannot_keep_harms_nobody_else() {
     on_each_database(|database| async move {
         let mut ingestion = Ingestion::start(database).await;

@@ -12,6 +12,8 @@ use api::profile::{RebuildStatesRequest, RebuildStatesResponse};
 use tokio::time::Instant;
 
 use crate::harness::{DAY, TENANT, World, by, of, order, scenarios};
+use crate::place::Place;
+use crate::proxy::Proxy;
 
 scenarios!(
     every_identity_line_reaches_the_lake_once,
@@ -90,7 +92,24 @@ async fn archive(world: &World, batch: i64, events: &[StandardEvent]) {
         .expect("append");
 }
 
-async fn states_are_rebuilt_from_the_lake(mut world: World) {
+async fn states_are_rebuilt_from_the_lake(world: World) {
+    rebuilds(world, || ()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn states_are_rebuilt_while_redis_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut place) = Place::production(folder.path()) else {
+        return;
+    };
+    let proxy = Proxy::start(&mut place.redis).await;
+    let cache = place.cache().await;
+    let mut world = World::start(place, cache).await;
+    world.create_tenant(TENANT).await;
+    rebuilds(world, || proxy.cut()).await;
+}
+
+async fn rebuilds(mut world: World, disturb: impl Fn()) {
     let applied = vec![
         order(&["customer_id:1"], DAY, 500),
         order(&["customer_id:2"], DAY, 600),
@@ -100,6 +119,7 @@ async fn states_are_rebuilt_from_the_lake(mut world: World) {
     let mut archived = applied;
     archived[0].value.as_mut().expect("a value").minor_units = 900;
     archive(&world, 1, &archived).await;
+    disturb();
 
     let request = of(TENANT, RebuildStatesRequest::default());
     let operation = world
