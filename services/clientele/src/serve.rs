@@ -17,6 +17,23 @@ pub(crate) const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs one service until a signal.
 pub(crate) async fn serve(serve: Serve, config: Option<&Path>) -> anyhow::Result<()> {
+    let name = serve.service.as_str();
+    serve_until_stopped(serve, config).await.map_err(|error| {
+        let text = format!("{error:#}");
+        // What SQLite and PostgreSQL say of a database that was never migrated.
+        let absent = ["no such table", "relation "]
+            .iter()
+            .any(|it| text.contains(it));
+        match absent {
+            true => anyhow::anyhow!(
+                "{text}: bring its database up to date with 'clientele admin migrate {name}'"
+            ),
+            false => error,
+        }
+    })
+}
+
+async fn serve_until_stopped(serve: Serve, config: Option<&Path>) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signal()?;
     macro_rules! run {
         ($name:ident, $service:ident $(, $cache:ident)?) => {{

@@ -32,7 +32,7 @@ const NOT_SETTINGS_PREFIX: &str = "CLIENTELE_TEST_";
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration file `{}`: {error}", .path.display())]
+    #[error("cannot read the configuration file `{}`", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
