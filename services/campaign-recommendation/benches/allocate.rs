@@ -12,20 +12,50 @@ use criterion::{Criterion, criterion_group, criterion_main};
 fn problem(rows: usize, columns: usize) -> Problem {
     let budget = 5_000 * (rows * columns) as i64;
     let slices = |name: &str, n: usize, every: usize, max: i64| -> Vec<Slice> {
-        let bounds = |i: usize| Bounds { min: 0, max: i.is_multiple_of(every).then_some(max + 37 * i as i64) };
-        (0..n).map(|i| Slice { name: format!("{name}{i}"), bounds: bounds(i) }).collect()
+        let bounds = |i: usize| Bounds {
+            min: 0,
+            max: i.is_multiple_of(every).then_some(max + 37 * i as i64),
+        };
+        (0..n)
+            .map(|i| Slice {
+                name: format!("{name}{i}"),
+                bounds: bounds(i),
+            })
+            .collect()
     };
     let mut cells = Vec::with_capacity(rows * columns);
     for i in 0..rows * columns {
         let size = 2_000.0 + 90.0 * ((i * 7_919) % 331) as f64;
         let curve = match i % 5 {
-            0 => Curve::Hill { ceiling: 3.0 * size, half: size, shape: 0.8 },
-            1 => Curve::Exponential { ceiling: 2.5 * size, scale: size },
-            2 => Curve::Logistic { ceiling: 4.0 * size, scale: size },
-            3 => Curve::Log { gain: 2.0 * size, scale: size },
-            _ => Curve::Power { gain: 1.5 * size, scale: size, exponent: 0.6 },
+            0 => Curve::Hill {
+                ceiling: 3.0 * size,
+                half: size,
+                shape: 0.8,
+            },
+            1 => Curve::Exponential {
+                ceiling: 2.5 * size,
+                scale: size,
+            },
+            2 => Curve::Logistic {
+                ceiling: 4.0 * size,
+                scale: size,
+            },
+            3 => Curve::Log {
+                gain: 2.0 * size,
+                scale: size,
+            },
+            _ => Curve::Power {
+                gain: 1.5 * size,
+                scale: size,
+                exponent: 0.6,
+            },
         };
-        cells.push(Cell { segment: i / columns, channel: i % columns, curve, bounds: Bounds::default() });
+        cells.push(Cell {
+            segment: i / columns,
+            channel: i % columns,
+            curve,
+            bounds: Bounds::default(),
+        });
     }
     Problem {
         budget,
@@ -39,7 +69,11 @@ fn problem(rows: usize, columns: usize) -> Problem {
 
 fn bare_pass(problem: &Problem) -> f64 {
     let share = problem.budget as f64 / problem.cells.len() as f64;
-    problem.cells.iter().map(|cell| problem.margin * cell.curve.value(share) - share).sum()
+    problem
+        .cells
+        .iter()
+        .map(|cell| problem.margin * cell.curve.value(share) - share)
+        .sum()
 }
 
 fn benches(criterion: &mut Criterion) {
@@ -63,8 +97,12 @@ fn benches(criterion: &mut Criterion) {
         );
         let mut group = criterion.benchmark_group(name);
         group.sample_size(10);
-        group.bench_function("allocate", |bencher| bencher.iter(|| allocate(black_box(&problem)).is_ok()));
-        group.bench_function("bare_pass", |bencher| bencher.iter(|| bare_pass(black_box(&problem))));
+        group.bench_function("allocate", |bencher| {
+            bencher.iter(|| allocate(black_box(&problem)).is_ok())
+        });
+        group.bench_function("bare_pass", |bencher| {
+            bencher.iter(|| bare_pass(black_box(&problem)))
+        });
         group.finish();
     }
 }

@@ -18,7 +18,9 @@ pub(crate) enum Error {
     #[error("there are no segments to build cells from: compute segments first, or give cells")]
     NoSegments,
     /// More cells than one allocation may have.
-    #[error("{0} cells would have to be built, at most 10,000 are allowed: name fewer segments or channels")]
+    #[error(
+        "{0} cells would have to be built, at most 10,000 are allowed: name fewer segments or channels"
+    )]
     TooManyCells(usize),
     /// Segmentation did not answer.
     #[error("segmentation cannot be asked")]
@@ -35,7 +37,9 @@ impl Fault for Error {
     fn code(&self) -> Code {
         match self {
             Self::Invalid(_) => Code::InvalidArgument,
-            Self::Infeasible(_) | Self::NoSegments | Self::TooManyCells(_) => Code::FailedPrecondition,
+            Self::Infeasible(_) | Self::NoSegments | Self::TooManyCells(_) => {
+                Code::FailedPrecondition
+            }
             Self::Segmentation(_) | Self::Stopping => Code::Unavailable,
             Self::Lost(_) => Code::Internal,
         }
@@ -67,9 +71,11 @@ impl Fault for Error {
 
     fn metadata(&self) -> Vec<(String, String)> {
         match self {
-            Self::Infeasible(conflict) => {
-                conflict.iter().enumerate().map(|(i, text)| (format!("constraint_{}", i + 1), text.clone())).collect()
-            }
+            Self::Infeasible(conflict) => conflict
+                .iter()
+                .enumerate()
+                .map(|(i, text)| (format!("constraint_{}", i + 1), text.clone()))
+                .collect(),
             _ => Vec::new(),
         }
     }

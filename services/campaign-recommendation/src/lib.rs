@@ -33,12 +33,15 @@ impl Service {
     /// # Errors
     /// Fails when an address of a peer is none.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        let segmentation = runtime::client::connect("segmentation", &config.peers.segmentation, &config.client)
-            .context("read `peers.segmentation`")?;
+        let segmentation =
+            runtime::client::connect("segmentation", &config.peers.segmentation, &config.client)
+                .context("read `peers.segmentation`")?;
         let rpc = rpc::BudgetRpc::new(&segmentation, config.allocation.concurrent_max);
         let bytes_max = config.server.message_bytes_max;
         let server = BudgetServiceServer::new(rpc).max_decoding_message_size(bytes_max);
-        Ok(Self { routes: Routes::new(server) })
+        Ok(Self {
+            routes: Routes::new(server),
+        })
     }
 
     /// Does nothing: this service keeps no tables.

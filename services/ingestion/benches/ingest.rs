@@ -36,17 +36,32 @@ fn events(round: u64) -> Vec<Event> {
         message_id: format!("{round}-{n}-{}", Uuid::new_v4().simple()),
         source: "shop".into(),
         r#type: "Order Completed".into(),
-        event_time: Some(prost_types::Timestamp { seconds: now - n as i64, nanos: 0 }),
+        event_time: Some(prost_types::Timestamp {
+            seconds: now - n as i64,
+            nanos: 0,
+        }),
         identifiers: vec![
-            Identifier { namespace: "customer_id".into(), value: format!("c{}", n * 7919 % 5000) },
-            Identifier { namespace: "email".into(), value: format!("c{}@example.org", n * 7919 % 5000) },
+            Identifier {
+                namespace: "customer_id".into(),
+                value: format!("c{}", n * 7919 % 5000),
+            },
+            Identifier {
+                namespace: "email".into(),
+                value: format!("c{}@example.org", n * 7919 % 5000),
+            },
         ],
-        value: Some(Money { currency_code: "GBP".into(), minor_units: n as i64 }),
+        value: Some(Money {
+            currency_code: "GBP".into(),
+            minor_units: n as i64,
+        }),
         items: vec![Item {
             product_id: format!("P{}", n % 300),
             name: "WHITE HANGING HEART T-LIGHT HOLDER".into(),
             quantity_milli: 6000,
-            unit_price: Some(Money { currency_code: "GBP".into(), minor_units: 255 }),
+            unit_price: Some(Money {
+                currency_code: "GBP".into(),
+                minor_units: 255,
+            }),
             ..Item::default()
         }],
         ..Event::default()
@@ -80,14 +95,33 @@ impl Bench {
         store::sql::ddl(&tx, raw).await.unwrap();
         tx.commit().await.unwrap();
         let keys = Keys::new(IdentityKey::from_bytes([7; 32]));
-        let tenant = Tenant { id: "default".into(), zone: chrono_tz::Europe::London, currency: "GBP".into() };
-        Self { log, store, keys, tenant, policies: Policies::default() }
+        let tenant = Tenant {
+            id: "default".into(),
+            zone: chrono_tz::Europe::London,
+            currency: "GBP".into(),
+        };
+        Self {
+            log,
+            store,
+            keys,
+            tenant,
+            policies: Policies::default(),
+        }
     }
 
     fn judge(&self) -> Judge<'_> {
-        let tolerance = Tolerance { future: TimeDelta::days(1), age: TimeDelta::days(400) };
+        let tolerance = Tolerance {
+            future: TimeDelta::days(1),
+            age: TimeDelta::days(400),
+        };
         let now = runtime::clock::now();
-        Judge { keys: &self.keys, tenant: &self.tenant, tolerance, policies: &self.policies, now }
+        Judge {
+            keys: &self.keys,
+            tenant: &self.tenant,
+            tolerance,
+            policies: &self.policies,
+            now,
+        }
     }
 
     /// Validates and commits, several callers at once.
@@ -98,8 +132,18 @@ impl Bench {
             let started = Instant::now();
             let calls = inputs.into_iter().map(|events| async {
                 let judge = self.judge();
-                let events = events.into_iter().map(|it| judge.judge(Draft::from_event(it, &self.keys))).collect();
-                self.log.append(Append { tenant: "default".into(), events, import: None }).await.unwrap()
+                let events = events
+                    .into_iter()
+                    .map(|it| judge.judge(Draft::from_event(it, &self.keys)))
+                    .collect();
+                self.log
+                    .append(Append {
+                        tenant: "default".into(),
+                        events,
+                        import: None,
+                    })
+                    .await
+                    .unwrap()
             });
             let outcomes = futures::future::join_all(calls).await;
             took += started.elapsed();
@@ -114,15 +158,23 @@ impl Bench {
         for round in 0..rounds {
             let judge = self.judge();
             let inputs = (0..CALLERS).flat_map(|_| events(round));
-            let judged: Vec<_> = inputs.map(|it| judge.judge(Draft::from_event(it, &self.keys))).collect();
+            let judged: Vec<_> = inputs
+                .map(|it| judge.judge(Draft::from_event(it, &self.keys)))
+                .collect();
             let first = PLACES.fetch_add((EVENTS * CALLERS) as i64, Ordering::Relaxed);
             let started = Instant::now();
             let tx = self.store.begin().await.unwrap();
-            let columns =
-                [("place", Kind::BigInt), ("event_id", Kind::Bytes), ("tenant", Kind::Text), ("payload", Kind::Bytes)];
+            let columns = [
+                ("place", Kind::BigInt),
+                ("event_id", Kind::Bytes),
+                ("tenant", Kind::Text),
+                ("payload", Kind::Bytes),
+            ];
             let mut rows = Rows::new(columns);
             for (place, it) in (first..).zip(&judged) {
-                let Verdict::Accept(standard) = &it.verdict else { unreachable!("all are good") };
+                let Verdict::Accept(standard) = &it.verdict else {
+                    unreachable!("all are good")
+                };
                 let values = [
                     place.into(),
                     it.event_id.to_vec().into(),
@@ -165,19 +217,45 @@ fn measure(criterion: &mut Criterion, runtime: &Runtime, name: &str, config: Dat
     });
     group.finish();
     let rates = RATES.lock().unwrap();
-    let (raw, validated) = (rates[&format!("{name}/raw")], rates[&format!("{name}/validated")]);
-    println!("{name}: {validated:.0} validated durable events/s, raw insert {raw:.0}/s, ratio {:.2}", validated / raw);
+    let (raw, validated) = (
+        rates[&format!("{name}/raw")],
+        rates[&format!("{name}/validated")],
+    );
+    println!(
+        "{name}: {validated:.0} validated durable events/s, raw insert {raw:.0}/s, ratio {:.2}",
+        validated / raw
+    );
 }
 
 fn ingest(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}?mode=rwc", folder.path().join("bench.db").display());
-    measure(criterion, &runtime, "sqlite", DatabaseConfig { url, ..DatabaseConfig::default() });
+    let url = format!(
+        "sqlite://{}?mode=rwc",
+        folder.path().join("bench.db").display()
+    );
+    measure(
+        criterion,
+        &runtime,
+        "sqlite",
+        DatabaseConfig {
+            url,
+            ..DatabaseConfig::default()
+        },
+    );
     match std::env::var("CLIENTELE_TEST_POSTGRES") {
         Ok(url) => {
             let schema = Some(format!("bench_{}", Uuid::new_v4().simple()));
-            measure(criterion, &runtime, "postgres", DatabaseConfig { url, connections_max: 8, schema });
+            measure(
+                criterion,
+                &runtime,
+                "postgres",
+                DatabaseConfig {
+                    url,
+                    connections_max: 8,
+                    schema,
+                },
+            );
         }
         Err(_) => println!("NOT RUN: no PostgreSQL (CLIENTELE_TEST_POSTGRES is not set)"),
     }

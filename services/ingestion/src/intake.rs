@@ -26,8 +26,20 @@ pub struct Intake {
 
 impl Intake {
     /// Takes events into `log`.
-    pub fn new(keys: Keys, tenants: Tenants, log: Arc<dyn EventLog>, tolerance: Tolerance, metrics: Metrics) -> Self {
-        Self { keys, tenants, log, tolerance, metrics }
+    pub fn new(
+        keys: Keys,
+        tenants: Tenants,
+        log: Arc<dyn EventLog>,
+        tolerance: Tolerance,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            keys,
+            tenants,
+            log,
+            tolerance,
+            metrics,
+        }
     }
 
     /// Returns the keys of the hashes.
@@ -47,24 +59,40 @@ impl Intake {
 
     /// Judges one draft.
     pub fn judge(&self, tenant: &Tenant, policies: &Policies, draft: Draft) -> Judged {
-        let judge = Judge { keys: &self.keys, tenant, tolerance: self.tolerance, policies, now: runtime::clock::now() };
+        let judge = Judge {
+            keys: &self.keys,
+            tenant,
+            tolerance: self.tolerance,
+            policies,
+            now: runtime::clock::now(),
+        };
         judge.judge(draft)
     }
 
     /// Takes events that came over the wire, and returns them judged with what became of each.
-    pub async fn take(&self, id: &TenantId, events: Vec<Event>) -> Result<(Arc<[Judged]>, Vec<Outcome>), Status> {
+    pub async fn take(
+        &self,
+        id: &TenantId,
+        events: Vec<Event>,
+    ) -> Result<(Arc<[Judged]>, Vec<Outcome>), Status> {
         // A tenant that does not exist gets no series of its own.
-        let tenant = self.tenant(id).await.map_err(|fault| runtime::fault::status(&fault))?;
+        let tenant = self
+            .tenant(id)
+            .await
+            .map_err(|fault| runtime::fault::status(&fault))?;
         self.metrics.received(&tenant.id, events.len());
         let policies = Policies::default();
         let judged: Arc<[Judged]> = events
             .into_iter()
             .map(|event| self.judge(&tenant, &policies, Draft::from_event(event, &self.keys)))
             .collect();
-        let outcomes = self.commit(&tenant, judged.clone(), None).await.map_err(|fault| {
-            self.metrics.unanswered(&tenant.id, judged.len());
-            runtime::fault::status(&fault)
-        })?;
+        let outcomes = self
+            .commit(&tenant, judged.clone(), None)
+            .await
+            .map_err(|fault| {
+                self.metrics.unanswered(&tenant.id, judged.len());
+                runtime::fault::status(&fault)
+            })?;
         Ok((judged, outcomes))
     }
 
@@ -75,7 +103,14 @@ impl Intake {
         events: Arc<[Judged]>,
         import: Option<ImportStep>,
     ) -> Result<Vec<Outcome>, LogError> {
-        let outcomes = self.log.append(Append { tenant: tenant.id.clone(), events, import }).await?;
+        let outcomes = self
+            .log
+            .append(Append {
+                tenant: tenant.id.clone(),
+                events,
+                import,
+            })
+            .await?;
         self.metrics.receipts(&tenant.id, &outcomes);
         Ok(outcomes)
     }
@@ -94,5 +129,8 @@ impl Intake {
 /// Returns the bounds on time of a configuration.
 pub fn tolerance(future: std::time::Duration, remember: std::time::Duration) -> Tolerance {
     let delta = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(36_500));
-    Tolerance { future: delta(future), age: delta(remember) }
+    Tolerance {
+        future: delta(future),
+        age: delta(remember),
+    }
 }

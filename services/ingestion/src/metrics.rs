@@ -26,19 +26,38 @@ impl Default for Metrics {
 
 impl Metrics {
     fn new(meter: &Meter) -> Self {
-        let counter = |name: &'static str, text: &'static str| meter.u64_counter(name).with_description(text).build();
-        let gauge = |name: &'static str, text: &'static str| meter.i64_gauge(name).with_description(text).build();
+        let counter = |name: &'static str, text: &'static str| {
+            meter.u64_counter(name).with_description(text).build()
+        };
+        let gauge = |name: &'static str, text: &'static str| {
+            meter.i64_gauge(name).with_description(text).build()
+        };
         Self {
-            received: counter("clientele_ingestion_received", "Events that came over the wire or out of a file"),
+            received: counter(
+                "clientele_ingestion_received",
+                "Events that came over the wire or out of a file",
+            ),
             receipts: counter("clientele_ingestion_receipts", "Receipts given, by code"),
             unanswered: counter(
                 "clientele_ingestion_unanswered",
                 "Events received for which this process counted no receipt, because their call failed",
             ),
-            applied: counter("clientele_ingestion_applied", "Events that profile has applied"),
-            parked: counter("clientele_ingestion_parked", "Events that profile has refused"),
-            archived: counter("clientele_ingestion_archived", "Events that were handed to the lake"),
-            unclaimed: gauge("clientele_ingestion_unclaimed", "Accepted events of a lane that no batch has claimed"),
+            applied: counter(
+                "clientele_ingestion_applied",
+                "Events that profile has applied",
+            ),
+            parked: counter(
+                "clientele_ingestion_parked",
+                "Events that profile has refused",
+            ),
+            archived: counter(
+                "clientele_ingestion_archived",
+                "Events that were handed to the lake",
+            ),
+            unclaimed: gauge(
+                "clientele_ingestion_unclaimed",
+                "Accepted events of a lane that no batch has claimed",
+            ),
             lag: meter
                 .f64_gauge("clientele_ingestion_watermark_age")
                 .with_unit("s")
@@ -49,12 +68,14 @@ impl Metrics {
 
     /// Counts events that were received and got no receipt: received = receipts + unanswered, once nothing is at work.
     pub fn unanswered(&self, tenant: &str, count: usize) {
-        self.unanswered.add(count as u64, &[KeyValue::new("tenant", tenant.to_owned())]);
+        self.unanswered
+            .add(count as u64, &[KeyValue::new("tenant", tenant.to_owned())]);
     }
 
     /// Counts events where they come in, before anything is known of them.
     pub fn received(&self, tenant: &str, count: usize) {
-        self.received.add(count as u64, &[KeyValue::new("tenant", tenant.to_owned())]);
+        self.received
+            .add(count as u64, &[KeyValue::new("tenant", tenant.to_owned())]);
     }
 
     /// Counts the receipts that are given.
@@ -69,7 +90,13 @@ impl Metrics {
         for (outcome, code) in all {
             let count = outcomes.iter().filter(|it| **it == outcome).count() as u64;
             if count > 0 {
-                self.receipts.add(count, &[KeyValue::new("tenant", tenant.to_owned()), KeyValue::new("code", code)]);
+                self.receipts.add(
+                    count,
+                    &[
+                        KeyValue::new("tenant", tenant.to_owned()),
+                        KeyValue::new("code", code),
+                    ],
+                );
             }
         }
     }
@@ -90,8 +117,10 @@ impl Metrics {
         let now = runtime::clock::now();
         for lane in lanes {
             let label = [KeyValue::new("lane", lane.lane.to_string())];
-            self.unclaimed.record(lane.head - lane.claimed_position, &label);
-            self.lag.record((now - lane.through).as_seconds_f64().max(0.0), &label);
+            self.unclaimed
+                .record(lane.head - lane.claimed_position, &label);
+            self.lag
+                .record((now - lane.through).as_seconds_f64().max(0.0), &label);
         }
     }
 }

@@ -19,7 +19,9 @@ use tonic::service::Routes;
 use crate::config::Config;
 use crate::domain::keys::Keys;
 use crate::intake::{Intake, tolerance};
-use crate::jobs::{Archiver, Caretaker, Dispatcher, IMPORT_KIND, Importer, LaneWorker, Pace, run_lane};
+use crate::jobs::{
+    Archiver, Caretaker, Dispatcher, IMPORT_KIND, Importer, LaneWorker, Pace, run_lane,
+};
 use crate::metrics::Metrics;
 use crate::rpc::{EventRpc, ImportRpc};
 use crate::store::{DatabaseLog, EventLog, LogLimits, Migrator};
@@ -41,13 +43,20 @@ pub struct Service {
 impl Service {
     /// Opens stores and prepares clients; the tables must be migrated.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        if !(1..=64).contains(&config.log.lanes) || config.log.batch_events == 0 || config.import.batch_rows == 0 {
-            bail!("log.lanes must be from 1 to 64, log.batch_events and import.batch_rows at least 1");
+        if !(1..=64).contains(&config.log.lanes)
+            || config.log.batch_events == 0
+            || config.import.batch_rows == 0
+        {
+            bail!(
+                "log.lanes must be from 1 to 64, log.batch_events and import.batch_rows at least 1"
+            );
         }
         if config.log.batch_events > 5000 {
             bail!("log.batch_events must be at most 5000: profile takes no larger batches");
         }
-        let store = Store::open(&config.database).await.context("open the database")?;
+        let store = Store::open(&config.database)
+            .await
+            .context("open the database")?;
         let limits = LogLimits {
             lanes: config.log.lanes,
             bytes_max: config.log.bytes_max,
@@ -55,34 +64,66 @@ impl Service {
             batch_bytes: config.log.batch_bytes,
             archive_events: config.archive.events_max,
         };
-        let log = DatabaseLog::open(store.clone(), limits).await.context("open the event log")?;
-        let lake = Lake::open(&config.lake.path).await.context("open the lake")?;
+        let log = DatabaseLog::open(store.clone(), limits)
+            .await
+            .context("open the event log")?;
+        let lake = Lake::open(&config.lake.path)
+            .await
+            .context("open the lake")?;
         let keys = Keys::new(IdentityKey::load(&config.identity.key_file)?);
         let profile = client::connect("profile", &config.peers.profile, &config.client)?;
         let metrics = Metrics::default();
         let tenants = Tenants::new(profile.clone(), config.tenants.cache);
         let tolerance = tolerance(config.events.future_tolerance, config.log.remember);
-        let intake = Arc::new(Intake::new(keys, tenants, Arc::new(log.clone()), tolerance, metrics.clone()));
+        let intake = Arc::new(Intake::new(
+            keys,
+            tenants,
+            Arc::new(log.clone()),
+            tolerance,
+            metrics.clone(),
+        ));
         let uploads = Uploads::open(&config.uploads.path, config.uploads.bytes_max)?;
-        let operations = Operations::new(Arc::new(SeaOperationLog::new(store.clone())), "ingestion");
-        let importer = Importer::new(intake.clone(), uploads.clone(), store, config.import.clone());
+        let operations =
+            Operations::new(Arc::new(SeaOperationLog::new(store.clone())), "ingestion");
+        let importer = Importer::new(
+            intake.clone(),
+            uploads.clone(),
+            store,
+            config.import.clone(),
+        );
         operations.register(IMPORT_KIND, Arc::new(importer));
-        Ok(Self { config, log, lake, intake, uploads, operations, profile, metrics })
+        Ok(Self {
+            config,
+            log,
+            lake,
+            intake,
+            uploads,
+            operations,
+            profile,
+            metrics,
+        })
     }
 
     /// Brings the tables up to date.
     pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-        let store = Store::open(&config.database).await.context("open the database")?;
-        ::store::migrate::<Migrator>(&store).await.context("migrate the database")
+        let store = Store::open(&config.database)
+            .await
+            .context("open the database")?;
+        ::store::migrate::<Migrator>(&store)
+            .await
+            .context("migrate the database")
     }
 
     /// Returns all gRPC services.
     pub fn routes(&self) -> Routes {
         let most = self.config.server.message_bytes_max;
-        let events = EventServiceServer::new(EventRpc::new(self.intake.clone())).max_decoding_message_size(most);
+        let events = EventServiceServer::new(EventRpc::new(self.intake.clone()))
+            .max_decoding_message_size(most);
         let imports = ImportRpc::new(self.uploads.clone(), self.operations.clone());
         let imports = ImportServiceServer::new(imports).max_decoding_message_size(most);
-        Routes::new(events).add_service(imports).add_service(self.operations.grpc())
+        Routes::new(events)
+            .add_service(imports)
+            .add_service(self.operations.grpc())
     }
 
     /// Runs the background work; returns after shutdown, when all of it has stopped between two steps.
@@ -90,14 +131,27 @@ impl Service {
     /// Fails at once when the log and the lake do not belong together.
     pub async fn run(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
         let lanes = self.lanes_that_fit_the_lake().await?;
-        self.operations.resume().await.context("resume operations")?;
+        self.operations
+            .resume()
+            .await
+            .context("resume operations")?;
         let log: Arc<dyn EventLog> = Arc::new(self.log.clone());
         let dispatch = &self.config.dispatch;
         let interval = dispatch.watermark_interval;
         let message_bytes = self.config.server.message_bytes_max;
-        let dispatcher = Dispatcher::new(log.clone(), &self.profile, message_bytes, interval, self.metrics.clone());
+        let dispatcher = Dispatcher::new(
+            log.clone(),
+            &self.profile,
+            message_bytes,
+            interval,
+            self.metrics.clone(),
+        );
         let archiver = Archiver::new(log.clone(), self.lake.clone(), self.metrics.clone());
-        let caretaker = Arc::new(Caretaker::new(log, self.config.log.keep, self.metrics.clone()));
+        let caretaker = Arc::new(Caretaker::new(
+            log,
+            self.config.log.keep,
+            self.metrics.clone(),
+        ));
         let pace = |poll| Pace {
             poll,
             lease: dispatch.lease,
@@ -107,13 +161,17 @@ impl Service {
         let workers: [(Arc<dyn LaneWorker>, Pace); 3] = [
             (Arc::new(dispatcher), pace(dispatch.poll)),
             (Arc::new(archiver), pace(self.config.archive.interval)),
-            (caretaker.clone(), pace(self.config.log.keep.min(std::time::Duration::from_secs(60)))),
+            (
+                caretaker.clone(),
+                pace(self.config.log.keep.min(std::time::Duration::from_secs(60))),
+            ),
         ];
         let leases = Leases::new(self.log.store().clone());
         let mut jobs = JoinSet::new();
         for lane in lanes {
             for (worker, pace) in &workers {
-                let (worker, leases, pace, shutdown) = (worker.clone(), leases.clone(), *pace, shutdown.clone());
+                let (worker, leases, pace, shutdown) =
+                    (worker.clone(), leases.clone(), *pace, shutdown.clone());
                 jobs.spawn(async move { run_lane(&*worker, lane, leases, pace, shutdown).await });
             }
         }
@@ -132,7 +190,11 @@ impl Service {
     async fn lanes_that_fit_the_lake(&self) -> anyhow::Result<Vec<i32>> {
         let mut numbers = Vec::new();
         for lane in self.log.lanes().await? {
-            let held = self.lake.transaction_version(Table::Events, &lane.lane_id).await?.unwrap_or_default();
+            let held = self
+                .lake
+                .transaction_version(Table::Events, &lane.lane_id)
+                .await?
+                .unwrap_or_default();
             if held > lane.archiving_batch || held < lane.archived_batch {
                 bail!(
                     "the lake holds batch {held} of lane {}, the log says {} to {}: they are not of the same backup",

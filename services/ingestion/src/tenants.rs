@@ -71,12 +71,21 @@ impl Fault for TenantError {
 impl Tenants {
     /// Asks over `channel` and believes each answer for a while.
     pub fn new(channel: Channel, believe: Duration) -> Self {
-        Self { client: TenantServiceClient::new(channel.idempotent()), believe, known: Mutex::default() }
+        Self {
+            client: TenantServiceClient::new(channel.idempotent()),
+            believe,
+            known: Mutex::default(),
+        }
     }
 
     /// Returns a tenant whose events may be taken. While profile is down, an older answer is believed.
     pub async fn get(&self, id: &TenantId) -> Result<Tenant, TenantError> {
-        let remembered = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let remembered = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned();
         if let Some((asked, tenant)) = &remembered
             && asked.elapsed() < self.believe
         {
@@ -93,25 +102,43 @@ impl Tenants {
             }
             (Err(TenantError::Unavailable(_)), Some((_, tenant))) => Ok(tenant),
             (Err(error), _) => {
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+                self.known
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(id);
                 Err(error)
             }
         }
     }
 
     async fn ask(&self, id: &TenantId) -> Result<Tenant, TenantError> {
-        let request = RequestContext::new(id.clone()).request(GetTenantRequest { tenant_id: id.to_string() });
+        let request = RequestContext::new(id.clone()).request(GetTenantRequest {
+            tenant_id: id.to_string(),
+        });
         let unavailable = |status: Status| match status.code() {
             Code::NotFound => TenantError::NotFound(id.clone()),
             _ => TenantError::Unavailable(status.message().to_owned()),
         };
-        let tenant = self.client.clone().get_tenant(request).await.map_err(unavailable)?.into_inner();
+        let tenant = self
+            .client
+            .clone()
+            .get_tenant(request)
+            .await
+            .map_err(unavailable)?
+            .into_inner();
         match tenant.state() {
             TenantState::Active | TenantState::Unspecified => {}
             TenantState::Suspended => return Err(TenantError::Suspended(id.clone())),
             TenantState::Deleted => return Err(TenantError::NotFound(id.clone())),
         }
-        let zone = tenant.time_zone.parse().map_err(|_| TenantError::BadZone(id.clone(), tenant.time_zone.clone()))?;
-        Ok(Tenant { id: id.to_string(), zone, currency: tenant.currency_code })
+        let zone = tenant
+            .time_zone
+            .parse()
+            .map_err(|_| TenantError::BadZone(id.clone(), tenant.time_zone.clone()))?;
+        Ok(Tenant {
+            id: id.to_string(),
+            zone,
+            currency: tenant.currency_code,
+        })
     }
 }

@@ -76,21 +76,47 @@ impl Uploads {
     /// Keeps files of at most `bytes_max` bytes in a folder, which is created if absent.
     pub fn open(folder: &Path, bytes_max: u64) -> Result<Self, UploadError> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), bytes_max })
+        Ok(Self {
+            folder: folder.to_owned(),
+            bytes_max,
+        })
     }
 
     /// Begins to receive a file.
-    pub async fn begin(&self, tenant: &TenantId, file_name: String) -> Result<Incoming, UploadError> {
-        let part = tempfile::Builder::new().prefix("part-").tempfile_in(&self.folder)?;
+    pub async fn begin(
+        &self,
+        tenant: &TenantId,
+        file_name: String,
+    ) -> Result<Incoming, UploadError> {
+        let part = tempfile::Builder::new()
+            .prefix("part-")
+            .tempfile_in(&self.folder)?;
         let (file, part) = part.into_parts();
-        let upload = Upload { file_name, tenant: tenant.to_string(), size_bytes: 0 };
-        Ok(Incoming { uploads: self.clone(), id: Uuid::new_v4(), file: File::from_std(file), part, upload })
+        let upload = Upload {
+            file_name,
+            tenant: tenant.to_string(),
+            size_bytes: 0,
+        };
+        Ok(Incoming {
+            uploads: self.clone(),
+            id: Uuid::new_v4(),
+            file: File::from_std(file),
+            part,
+            upload,
+        })
     }
 
     /// Returns an upload of a tenant with the path of its bytes.
-    pub async fn find(&self, tenant: &TenantId, name: &str) -> Result<(Upload, PathBuf), UploadError> {
+    pub async fn find(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+    ) -> Result<(Upload, PathBuf), UploadError> {
         let missing = || UploadError::NotFound(name.to_owned());
-        let id = name.strip_prefix(PREFIX).and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(missing)?;
+        let id = name
+            .strip_prefix(PREFIX)
+            .and_then(|id| Uuid::parse_str(id).ok())
+            .ok_or_else(missing)?;
         let text = match tokio::fs::read(self.facts(id)).await {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing()),
             text => text?,

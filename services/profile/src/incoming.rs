@@ -81,9 +81,7 @@ fn candidate(event: &StandardEvent, index: u32) -> Option<Candidate> {
         .iter()
         .map(identifier)
         .collect::<Option<_>>()?;
-    if identifiers.is_empty()
-        || TenantId::parse(&event.tenant).is_err()
-        || event.r#type.is_empty()
+    if identifiers.is_empty() || TenantId::parse(&event.tenant).is_err() || event.r#type.is_empty()
     {
         return None;
     }

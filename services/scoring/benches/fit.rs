@@ -12,7 +12,10 @@ use scoring::domain::model::{self, ClvSettings};
 use scoring::domain::spend::Spends;
 use std::path::PathBuf;
 
-const SAMPLING: Sampling = Sampling { draws: 500, seed: 1 };
+const SAMPLING: Sampling = Sampling {
+    draws: 500,
+    seed: 1,
+};
 
 fn cdnow() -> Option<Vec<Purchases>> {
     let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
@@ -20,11 +23,23 @@ fn cdnow() -> Option<Vec<Purchases>> {
     let file = folder.join("cdnow/cdnow_customers_summary_with_transactions.csv");
     let text = std::fs::read_to_string(file).ok()?;
     let customer = |line: &str| {
-        let fields: Vec<f64> = line.split(',').map(|field| field.parse().expect("a number")).collect();
+        let fields: Vec<f64> = line
+            .split(',')
+            .map(|field| field.parse().expect("a number"))
+            .collect();
         let history = History::new(fields[1] as u32, fields[2], fields[3]).expect("a history");
-        Purchases { history, mean_value_minor: fields[4] * 100.0 }
+        Purchases {
+            history,
+            mean_value_minor: fields[4] * 100.0,
+        }
     };
-    Some(text.lines().skip(1).filter(|line| !line.is_empty()).map(customer).collect())
+    Some(
+        text.lines()
+            .skip(1)
+            .filter(|line| !line.is_empty())
+            .map(customer)
+            .collect(),
+    )
 }
 
 fn made_up(count: usize) -> Vec<Purchases> {
@@ -47,7 +62,14 @@ fn made_up(count: usize) -> Vec<Purchases> {
             }
             let recency = if repeats == 0 { 0.0 } else { last };
             let history = History::new(repeats, recency, age).expect("a history");
-            Purchases { history, mean_value_minor: if repeats == 0 { 0.0 } else { random.random_range(500.0..9_000.0) } }
+            Purchases {
+                history,
+                mean_value_minor: if repeats == 0 {
+                    0.0
+                } else {
+                    random.random_range(500.0..9_000.0)
+                },
+            }
         })
         .collect()
 }
@@ -58,13 +80,17 @@ fn fits(criterion: &mut Criterion) {
         made_up(2_357)
     });
     let mut group = criterion.benchmark_group("clv");
-    group.throughput(Throughput::Elements(customers.len() as u64)).sample_size(20);
+    group
+        .throughput(Throughput::Elements(customers.len() as u64))
+        .sample_size(20);
     group.bench_function("fit", |bencher| {
         bencher.iter_batched(
             || customers.clone(),
             |customers| {
                 let histories = Grouped::new(customers.iter().map(|one| &one.history));
-                let spends = customers.iter().map(|one| (one.history.repeats(), one.mean_value_minor / 100.0));
+                let spends = customers
+                    .iter()
+                    .map(|one| (one.history.repeats(), one.mean_value_minor / 100.0));
                 let bgnbd = fit::repeat_buying(Form::BgNbd, &histories, SAMPLING).expect("a fit");
                 let mbgnbd = fit::repeat_buying(Form::MbgNbd, &histories, SAMPLING).expect("a fit");
                 let spend = fit::spend(&Spends::new(spends), SAMPLING).expect("a fit");
@@ -75,7 +101,9 @@ fn fits(criterion: &mut Criterion) {
     });
     group.bench_function("train", |bencher| {
         let settings = ClvSettings::default();
-        bencher.iter(|| model::train(&customers, settings, minor_per_major("USD"), SAMPLING).expect("a model"));
+        bencher.iter(|| {
+            model::train(&customers, settings, minor_per_major("USD"), SAMPLING).expect("a model")
+        });
     });
     group.finish();
 }

@@ -36,7 +36,10 @@ impl ScoringService for Echo {
         Ok(Response::new(self.0.clone()))
     }
 
-    async fn batch_score(&self, _: Request<BatchScoreRequest>) -> Result<Response<BatchScoreResponse>, Status> {
+    async fn batch_score(
+        &self,
+        _: Request<BatchScoreRequest>,
+    ) -> Result<Response<BatchScoreResponse>, Status> {
         Err(Status::unimplemented("an echo of Score alone"))
     }
 }
@@ -54,18 +57,38 @@ impl Figures {
         let refused = calls.iter().filter(|call| call.is_none()).count();
         let mut times: Vec<Duration> = calls.into_iter().flatten().collect();
         times.sort();
-        let at = |share: f64| times.get((share * times.len() as f64) as usize).copied().unwrap_or_default();
-        Self { refused, per_second: times.len() as f64 / elapsed.as_secs_f64(), median: at(0.5), p99: at(0.99) }
+        let at = |share: f64| {
+            times
+                .get((share * times.len() as f64) as usize)
+                .copied()
+                .unwrap_or_default()
+        };
+        Self {
+            refused,
+            per_second: times.len() as f64 / elapsed.as_secs_f64(),
+            median: at(0.5),
+            p99: at(0.99),
+        }
     }
 
     fn print(&self, name: &str) {
-        let Self { refused, per_second, median, p99 } = self;
+        let Self {
+            refused,
+            per_second,
+            median,
+            p99,
+        } = self;
         println!("{name}: {per_second:.0}/s, median {median:?}, 99 % {p99:?}, refused {refused}");
     }
 }
 
 fn request(number: usize) -> ScoreRequest {
-    ScoreRequest { customer: Some(by_id(uuid::Uuid::from_u128(0x1000_0000 + (number % CUSTOMERS) as u128))), options: None }
+    ScoreRequest {
+        customer: Some(by_id(uuid::Uuid::from_u128(
+            0x1000_0000 + (number % CUSTOMERS) as u128,
+        ))),
+        options: None,
+    }
 }
 
 /// Returns whether the call was answered; a server may shed load.
@@ -121,11 +144,14 @@ async fn open(client: &ScoringServiceClient<Channel>, per_second: f64) -> Figure
 async fn echo(answer: ScoreResponse) -> ScoringServiceClient<Channel> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
-    let server = tonic::transport::Server::builder().add_service(ScoringServiceServer::new(Echo(answer)));
+    let server =
+        tonic::transport::Server::builder().add_service(ScoringServiceServer::new(Echo(answer)));
     // As the service's own server does: without it answers wait for acknowledgements, and the comparison flatters us.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tokio::spawn(server.serve_with_incoming(incoming));
-    ScoringServiceClient::connect(address).await.expect("a connection")
+    ScoringServiceClient::connect(address)
+        .await
+        .expect("a connection")
 }
 
 async fn compare() {
@@ -147,20 +173,36 @@ async fn compare() {
     }
     // Every call now meets the cache; the watermark that profile would keep there is put by hand.
     let now = runtime::clock::now() + chrono::TimeDelta::minutes(5);
-    scoring.cache.put_watermark(cache::Epoch(1), now.timestamp_millis()).await.expect("a watermark");
-    let answer = scoring.scores.score(request(1)).await.expect("an answer").into_inner();
+    scoring
+        .cache
+        .put_watermark(cache::Epoch(1), now.timestamp_millis())
+        .await
+        .expect("a watermark");
+    let answer = scoring
+        .scores
+        .score(request(1))
+        .await
+        .expect("an answer")
+        .into_inner();
     let bytes = prost::Message::encoded_len(&answer);
     let bare = echo(answer).await;
-    println!("Score with states from {place}; answers of {bytes} bytes; {CALLERS} callers, {SECONDS} s each");
+    println!(
+        "Score with states from {place}; answers of {bytes} bytes; {CALLERS} callers, {SECONDS} s each"
+    );
 
     closed(&bare).await;
     let (echoed, scored) = (closed(&bare).await, closed(&scoring.scores).await);
     echoed.print("closed loop, echo ");
     scored.print("closed loop, Score");
-    println!("closed loop, ratio: {:.2}", scored.per_second / echoed.per_second);
+    println!(
+        "closed loop, ratio: {:.2}",
+        scored.per_second / echoed.per_second
+    );
     let rate = 0.5 * scored.per_second;
     open(&bare, rate).await.print("open loop, echo   ");
-    open(&scoring.scores, rate).await.print("open loop, Score  ");
+    open(&scoring.scores, rate)
+        .await
+        .print("open loop, Score  ");
     scoring.stop().await;
 }
 
@@ -169,6 +211,9 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(compare());
 }

@@ -90,10 +90,18 @@ impl Service {
     /// Connects to database, lake and peers. The tables must be up to date ([`Service::migrate`]); the profile service and
     /// the cache need not answer yet.
     pub async fn open(config: Config, cache: Arc<dyn FeatureCache>) -> anyhow::Result<Self> {
-        let store = Store::open(&config.database).await.context("open the database")?;
-        let lake = Lake::open(&config.lake.path).await.context("open the lake")?;
+        let store = Store::open(&config.database)
+            .await
+            .context("open the database")?;
+        let lake = Lake::open(&config.lake.path)
+            .await
+            .context("open the lake")?;
         let channel = runtime::client::connect("profile", &config.peers.profile, &config.client)?;
-        let profile = Profile::new(&channel, config.client.response_bytes_max, config.client.timeout);
+        let profile = Profile::new(
+            &channel,
+            config.client.response_bytes_max,
+            config.client.timeout,
+        );
 
         let registry = Registry::new(store.clone());
         let models = Models::new(registry.clone());
@@ -101,7 +109,12 @@ impl Service {
         let trainer = Trainer::new(lake, profile.clone(), registry.clone(), models.clone());
         operations.register(TRAIN_MODEL, Arc::new(trainer));
         let states = StateReader::new(profile.clone(), cache);
-        let scorer = Scorer::new(models.clone(), Identities::new(profile), states, config.watermark_stuck_after);
+        let scorer = Scorer::new(
+            models.clone(),
+            Identities::new(profile),
+            states,
+            config.watermark_stuck_after,
+        );
         Ok(Self {
             models,
             registry,
@@ -114,8 +127,12 @@ impl Service {
 
     /// Brings the tables up to date.
     pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-        let store = Store::open(&config.database).await.context("open the database")?;
-        ::store::migrate::<Migrations>(&store).await.context("bring the tables up to date")?;
+        let store = Store::open(&config.database)
+            .await
+            .context("open the database")?;
+        ::store::migrate::<Migrations>(&store)
+            .await
+            .context("bring the tables up to date")?;
         store.close().await.context("close the database")
     }
 
@@ -123,7 +140,11 @@ impl Service {
     pub fn routes(&self) -> Routes {
         let bytes_max = self.message_bytes_max;
         let scoring = ScoringServiceServer::new(ScoringRpc::new(self.scorer.clone()));
-        let models = ModelRpc::new(self.registry.clone(), self.models.clone(), self.operations.clone());
+        let models = ModelRpc::new(
+            self.registry.clone(),
+            self.models.clone(),
+            self.operations.clone(),
+        );
         Routes::new(scoring.max_decoding_message_size(bytes_max))
             .add_service(ModelServiceServer::new(models).max_decoding_message_size(bytes_max))
             .add_service(self.operations.grpc())

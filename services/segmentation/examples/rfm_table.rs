@@ -20,7 +20,9 @@ struct History {
 
 fn main() -> anyhow::Result<()> {
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("read the orders from standard input")?;
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .context("read the orders from standard input")?;
     let (histories, currency) = match std::env::args().nth(1).as_deref() {
         Some("cdnow") => (cdnow(&text)?, "USD"),
         Some("online-retail") => (online_retail(&text)?, "GBP"),
@@ -33,9 +35,13 @@ fn cdnow(text: &str) -> anyhow::Result<BTreeMap<String, History>> {
     let mut histories: BTreeMap<String, History> = BTreeMap::new();
     for line in text.lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let [customer, .., day, _, value] = fields[..] else { continue };
+        let [customer, .., day, _, value] = fields[..] else {
+            continue;
+        };
         let history = histories.entry(customer.to_owned()).or_default();
-        history.days.insert(NaiveDate::parse_from_str(day, "%Y%m%d")?);
+        history
+            .days
+            .insert(NaiveDate::parse_from_str(day, "%Y%m%d")?);
         history.net_minor += (value.parse::<f64>()? * 100.0).round() as i64;
     }
     Ok(histories)
@@ -51,22 +57,32 @@ fn online_retail(text: &str) -> anyhow::Result<BTreeMap<String, History>> {
         if customer.is_empty() {
             continue;
         }
-        let history = histories.entry(customer.trim_end_matches(".0").to_owned()).or_default();
+        let history = histories
+            .entry(customer.trim_end_matches(".0").to_owned())
+            .or_default();
         if !invoice.starts_with('C') {
             let day = field(4).get(..10).context("a row without a date")?;
-            history.days.insert(NaiveDate::parse_from_str(day, "%Y-%m-%d")?);
+            history
+                .days
+                .insert(NaiveDate::parse_from_str(day, "%Y-%m-%d")?);
         }
-        history.net_minor += (field(3).parse::<f64>()? * field(5).parse::<f64>()? * 100.0).round() as i64;
+        history.net_minor +=
+            (field(3).parse::<f64>()? * field(5).parse::<f64>()? * 100.0).round() as i64;
     }
     Ok(histories)
 }
 
 fn print(histories: &BTreeMap<String, History>, currency: &str) -> anyhow::Result<()> {
-    let last = histories.values().filter_map(|history| history.days.last()).max();
+    let last = histories
+        .values()
+        .filter_map(|history| history.days.last())
+        .max();
     let as_of = *last.context("nobody bought anything")?;
     let mut buyers = Vec::new();
     for history in histories.values() {
-        let Some(&last) = history.days.last() else { continue };
+        let Some(&last) = history.days.last() else {
+            continue;
+        };
         buyers.push(Buyer {
             ordinal: buyers.len() as u32 + 1,
             recency_days: (as_of - last).num_days() as i32,
@@ -75,7 +91,11 @@ fn print(histories: &BTreeMap<String, History>, currency: &str) -> anyhow::Resul
         });
     }
     let (scores, edges) = score(&buyers, &Scoring::Quintiles);
-    println!("as of {as_of}: {} customers with a purchase, {} without", buyers.len(), histories.len() - buyers.len());
+    println!(
+        "as of {as_of}: {} customers with a purchase, {} without",
+        buyers.len(),
+        histories.len() - buyers.len()
+    );
     println!("edges of recency in days {:?}", edges.recency_days);
     println!("edges of purchase days   {:?}", edges.frequency);
     println!("edges of spend, minor    {:?}", edges.monetary_minor);
@@ -83,9 +103,16 @@ fn print(histories: &BTreeMap<String, History>, currency: &str) -> anyhow::Resul
     let all = Population::of(&buyers);
     println!();
     for (i, group) in table.groups().iter().enumerate() {
-        let pairs = buyers.iter().zip(&scores).filter(|(_, scores)| table.group_of(**scores) == i);
+        let pairs = buyers
+            .iter()
+            .zip(&scores)
+            .filter(|(_, scores)| table.group_of(**scores) == i);
         let members: Vec<Buyer> = pairs.map(|(buyer, _)| *buyer).collect();
-        println!("{:<20} {}", group.display_name, summarise(&members, all).text(currency));
+        println!(
+            "{:<20} {}",
+            group.display_name,
+            summarise(&members, all).text(currency)
+        );
     }
     Ok(())
 }

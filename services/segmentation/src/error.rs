@@ -48,7 +48,10 @@ impl Error {
     /// time is up, else that profile cannot be asked.
     pub(crate) fn of_profile(status: Status) -> Status {
         match status.code() {
-            Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::DeadlineExceeded => status,
+            Code::InvalidArgument
+            | Code::NotFound
+            | Code::FailedPrecondition
+            | Code::DeadlineExceeded => status,
             _ => Self::Profile(status).into(),
         }
     }

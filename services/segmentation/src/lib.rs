@@ -40,20 +40,33 @@ impl Service {
     /// # Errors
     /// Fails when the database or the lake cannot be opened, or an address of a peer is none.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        let database = Store::open(&config.database).await.context("open the database")?;
-        let lake = Lake::open(&config.lake.path).await.context("open the lake")?;
+        let database = Store::open(&config.database)
+            .await
+            .context("open the database")?;
+        let lake = Lake::open(&config.lake.path)
+            .await
+            .context("open the lake")?;
         let connect = |name, target| runtime::client::connect(name, target, &config.client);
         let profile = connect("profile", &config.peers.profile).context("read `peers.profile`")?;
         let scoring = connect("scoring", &config.peers.scoring).context("read `peers.scoring`")?;
 
-        let operations = Operations::new(Arc::new(SeaOperationLog::new(database.clone())), "segmentation");
+        let operations = Operations::new(
+            Arc::new(SeaOperationLog::new(database.clone())),
+            "segmentation",
+        );
         let segments = store::SegmentStore::new(database);
         let rpc = rpc::SegmentRpc::new(segments.clone(), operations.clone(), &profile);
-        let compute = jobs::compute::ComputeRfm { lake, segments, profile, scoring };
+        let compute = jobs::compute::ComputeRfm {
+            lake,
+            segments,
+            profile,
+            scoring,
+        };
         operations.register(jobs::compute::KIND, Arc::new(compute));
         let bytes_max = config.server.message_bytes_max;
-        let routes = Routes::new(SegmentServiceServer::new(rpc).max_decoding_message_size(bytes_max))
-            .add_service(operations.grpc());
+        let routes =
+            Routes::new(SegmentServiceServer::new(rpc).max_decoding_message_size(bytes_max))
+                .add_service(operations.grpc());
         Ok(Self { routes, operations })
     }
 
@@ -62,8 +75,12 @@ impl Service {
     /// # Errors
     /// Fails when the database cannot be opened or changed.
     pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-        let database = Store::open(&config.database).await.context("open the database")?;
-        ::store::migrate::<store::Migrator>(&database).await.context("migrate the database")
+        let database = Store::open(&config.database)
+            .await
+            .context("open the database")?;
+        ::store::migrate::<store::Migrator>(&database)
+            .await
+            .context("migrate the database")
     }
 
     /// Returns the gRPC services.
@@ -76,7 +93,10 @@ impl Service {
     /// # Errors
     /// Fails when unfinished operations cannot be read.
     pub async fn run(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
-        self.operations.resume().await.context("resume operations")?;
+        self.operations
+            .resume()
+            .await
+            .context("resume operations")?;
         self.operations.run(shutdown).await;
         Ok(())
     }

@@ -128,7 +128,10 @@ impl EpochLease {
 
     /// The last failure, unless the source has answered since.
     fn failed(&self) -> Option<Failed> {
-        self.failed.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failed
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Asks for all who wait for `guard`: the answer is kept also when this caller's time runs out first.
@@ -139,7 +142,11 @@ impl EpochLease {
             drop(guard);
             answer
         });
-        asking.await.unwrap_or_else(|_| Err(CacheError::EpochUnknown("asking ended without an answer".into())))
+        asking.await.unwrap_or_else(|_| {
+            Err(CacheError::EpochUnknown(
+                "asking ended without an answer".into(),
+            ))
+        })
     }
 
     async fn ask_source(&self) -> Result<Epoch, CacheError> {
@@ -148,7 +155,10 @@ impl EpochLease {
             Ok(answer) => answer,
             Err(_) => Err(CacheError::EpochUnknown("no answer in time".into())),
         };
-        let failed = answer.as_ref().err().map(|error| Failed { at: Instant::now(), error: error.clone() });
+        let failed = answer.as_ref().err().map(|error| Failed {
+            at: Instant::now(),
+            error: error.clone(),
+        });
         *self.failed.write().unwrap_or_else(PoisonError::into_inner) = failed;
         let answer = answer?;
         let until = asked + answer.lease.min(LEASE);
@@ -271,8 +281,16 @@ mod tests {
         let started = Instant::now();
 
         let first = futures::future::join_all((0..100).map(|_| lease.current())).await;
-        assert!(first.iter().all(|it| matches!(it, Err(CacheError::EpochUnknown(_)))));
-        assert!(started.elapsed() < ASK_LIMIT + Duration::from_millis(50), "{:?}", started.elapsed());
+        assert!(
+            first
+                .iter()
+                .all(|it| matches!(it, Err(CacheError::EpochUnknown(_))))
+        );
+        assert!(
+            started.elapsed() < ASK_LIMIT + Duration::from_millis(50),
+            "{:?}",
+            started.elapsed()
+        );
 
         tokio::time::sleep(RETRY_AGE).await;
         let retried = Instant::now();
@@ -281,7 +299,11 @@ mod tests {
             retried.elapsed()
         });
         let waits = futures::future::join_all(waits).await;
-        assert_eq!(waits.iter().filter(|wait| **wait >= ASK_LIMIT).count(), 1, "one asks again, the others are told");
+        assert_eq!(
+            waits.iter().filter(|wait| **wait >= ASK_LIMIT).count(),
+            1,
+            "one asks again, the others are told"
+        );
     }
 
     #[tokio::test]
@@ -299,7 +321,11 @@ mod tests {
             tokio::time::timeout(Duration::from_millis(300), lease.current()),
         )
         .await;
-        assert!(one.is_ok() || other.is_ok(), "nobody was told in {:?}", started.elapsed());
+        assert!(
+            one.is_ok() || other.is_ok(),
+            "nobody was told in {:?}",
+            started.elapsed()
+        );
     }
 
     #[tokio::test]

@@ -178,10 +178,11 @@ pub(crate) fn after_batch(
 pub fn from_standard(event: &StandardEvent) -> Event {
     let properties = event.properties.as_ref();
     let kind = EventKind::from_name(&event.r#type);
-    let event_time_ms = event
-        .event_time
-        .as_ref()
-        .map_or(0, |it| it.seconds.saturating_mul(1_000).saturating_add(i64::from(it.nanos) / 1_000_000));
+    let event_time_ms = event.event_time.as_ref().map_or(0, |it| {
+        it.seconds
+            .saturating_mul(1_000)
+            .saturating_add(i64::from(it.nanos) / 1_000_000)
+    });
     let items: Vec<Item> = event.items.iter().map(item).collect();
     let worth = |items: &[Item]| {
         let worth: i128 = items

@@ -109,7 +109,11 @@ impl Lake {
         let request = request.clone();
         tokio::task::spawn_blocking(move || {
             let read = read_events(&files, &request, progress)?;
-            Ok(read.fragments.into_iter().map(|(fragment, (state, _))| (fragment, state)).collect())
+            Ok(read
+                .fragments
+                .into_iter()
+                .map(|(fragment, (state, _))| (fragment, state))
+                .collect())
         })
         .await?
     }

@@ -34,7 +34,10 @@ pub struct Plan {
 /// # Errors
 /// Returns the constraints in conflict when no plan holds all bounds.
 pub fn allocate(problem: &Problem) -> Result<Plan, Vec<Constraint>> {
-    let total = Bounds { min: if problem.exactly { problem.budget } else { 0 }, max: Some(problem.budget) };
+    let total = Bounds {
+        min: if problem.exactly { problem.budget } else { 0 },
+        max: Some(problem.budget),
+    };
     let network = Network::new(problem, total);
     let conflict = feasible::conflict(&network);
     if !conflict.is_empty() {
@@ -45,15 +48,35 @@ pub fn allocate(problem: &Problem) -> Result<Plan, Vec<Constraint>> {
     let multipliers = multipliers(&network, &circulation).admissible(problem);
     let gap = certificate::gap(problem, &multipliers, &spend);
     let prices = prices(problem, &network, &circulation, &multipliers);
-    let total_price = prices.first().filter(|(name, _)| *name == Constraint::Total).map_or(0.0, |(_, price)| *price);
+    let total_price = prices
+        .first()
+        .filter(|(name, _)| *name == Constraint::Total)
+        .map_or(0.0, |(_, price)| *price);
     let spent: i64 = spend.iter().sum();
-    let profitable_spend = if problem.exactly || spent == problem.budget { profitable_spend(problem) } else { spent };
-    Ok(Plan { spend, prices, total_price, multipliers, gap, profitable_spend })
+    let profitable_spend = if problem.exactly || spent == problem.budget {
+        profitable_spend(problem)
+    } else {
+        spent
+    };
+    Ok(Plan {
+        spend,
+        prices,
+        total_price,
+        multipliers,
+        gap,
+        profitable_spend,
+    })
 }
 
 /// Returns the best spend when the budget does not matter.
 fn profitable_spend(problem: &Problem) -> i64 {
-    let network = Network::new(problem, Bounds { min: 0, max: Some(SPEND_MAX * 1_000) });
+    let network = Network::new(
+        problem,
+        Bounds {
+            min: 0,
+            max: Some(SPEND_MAX * 1_000),
+        },
+    );
     if !feasible::conflict(&network).is_empty() {
         return 0;
     }
@@ -65,34 +88,63 @@ fn multipliers(network: &Network, circulation: &Circulation) -> Multipliers {
     let price = &circulation.price;
     Multipliers {
         total: real(price[TOP] - price[BOTTOM]),
-        channels: network.channel_nodes.iter().map(|&node| real(price[BOTTOM] - price[node])).collect(),
-        segments: network.segment_nodes.iter().map(|&node| real(price[node] - price[TOP])).collect(),
+        channels: network
+            .channel_nodes
+            .iter()
+            .map(|&node| real(price[BOTTOM] - price[node]))
+            .collect(),
+        segments: network
+            .segment_nodes
+            .iter()
+            .map(|&node| real(price[node] - price[TOP]))
+            .collect(),
     }
 }
 
 /// Lists the prices of all binding constraints: total, segments, channels, cells.
-fn prices(problem: &Problem, network: &Network, best: &Circulation, multipliers: &Multipliers) -> Vec<(Constraint, f64)> {
+fn prices(
+    problem: &Problem,
+    network: &Network,
+    best: &Circulation,
+    multipliers: &Multipliers,
+) -> Vec<(Constraint, f64)> {
     let residual = Residual::new(network, best);
-    let (from_bottom, to_top) = (residual.costs(BOTTOM, Way::From), residual.costs(TOP, Way::To));
+    let (from_bottom, to_top) = (
+        residual.costs(BOTTOM, Way::From),
+        residual.costs(TOP, Way::To),
+    );
     let mut from_channel: Vec<Option<Vec<Option<i128>>>> = vec![None; network.nodes];
-    let exact_cells = network.channel_nodes.iter().filter(|&&node| node != BOTTOM).count() <= EXACT_CHANNELS_MAX;
+    let exact_cells = network
+        .channel_nodes
+        .iter()
+        .filter(|&&node| node != BOTTOM)
+        .count()
+        <= EXACT_CHANNELS_MAX;
     let mut found = Vec::new();
     for (i, arc) in network.arcs.iter().enumerate() {
         let bounds = user_bounds(problem, arc.role);
         let flow = best.flow[i];
-        let (at_min, at_max) = (bounds.min > 0 && flow == bounds.min, bounds.max == Some(flow));
+        let (at_min, at_max) = (
+            bounds.min > 0 && flow == bounds.min,
+            bounds.max == Some(flow),
+        );
         if !at_min && !at_max {
             continue;
         }
         // What a unit more would cost on its way back; `None` where that is not computed.
         let (way_back, estimate) = match arc.role {
-            Role::Total => (Some(residual.costs(TOP, Way::From)[BOTTOM]), multipliers.total),
+            Role::Total => (
+                Some(residual.costs(TOP, Way::From)[BOTTOM]),
+                multipliers.total,
+            ),
             Role::Segment(s) => (Some(to_top[arc.to]), multipliers.segments[s]),
             Role::Channel(c) => (Some(from_bottom[arc.from]), multipliers.channels[c]),
             Role::Cell(c) => {
                 let ways = &mut from_channel[arc.to];
-                let mut way_back = || ways.get_or_insert_with(|| residual.costs(arc.to, Way::From))[arc.from];
-                let estimate = -real(network.unit_cost(i, flow)) - multipliers.of(&problem.cells[c]);
+                let mut way_back =
+                    || ways.get_or_insert_with(|| residual.costs(arc.to, Way::From))[arc.from];
+                let estimate =
+                    -real(network.unit_cost(i, flow)) - multipliers.of(&problem.cells[c]);
                 (exact_cells.then(&mut way_back), estimate)
             }
         };
@@ -103,7 +155,11 @@ fn prices(problem: &Problem, network: &Network, best: &Circulation, multipliers:
             Some(None) => estimate.min(0.0),
             None => estimate,
         };
-        let side = if at_max && (price > 0.0 || !at_min) { Side::Maximum } else { Side::Minimum };
+        let side = if at_max && (price > 0.0 || !at_min) {
+            Side::Maximum
+        } else {
+            Side::Minimum
+        };
         let real_side = matches!(arc.role, Role::Total) || (side == Side::Maximum) == (price > 0.0);
         if price.abs() >= PRICE_MIN && real_side {
             found.push((arc.role.constraint(side), price));
@@ -116,7 +172,10 @@ fn prices(problem: &Problem, network: &Network, best: &Circulation, multipliers:
 /// Returns the bounds that a person set on what an arc stands for.
 fn user_bounds(problem: &Problem, role: Role) -> Bounds {
     match role {
-        Role::Total => Bounds { min: if problem.exactly { problem.budget } else { 0 }, max: Some(problem.budget) },
+        Role::Total => Bounds {
+            min: if problem.exactly { problem.budget } else { 0 },
+            max: Some(problem.budget),
+        },
         Role::Segment(i) => problem.segments[i].bounds,
         Role::Channel(i) => problem.channels[i].bounds,
         Role::Cell(i) => problem.cells[i].bounds,

@@ -33,8 +33,14 @@ impl Multipliers {
                 *price = price.max(0.0);
             }
         };
-        self.channels.iter_mut().zip(&problem.channels).for_each(|(price, channel)| limit(price, &channel.bounds));
-        self.segments.iter_mut().zip(&problem.segments).for_each(|(price, segment)| limit(price, &segment.bounds));
+        self.channels
+            .iter_mut()
+            .zip(&problem.channels)
+            .for_each(|(price, channel)| limit(price, &channel.bounds));
+        self.segments
+            .iter_mut()
+            .zip(&problem.segments)
+            .for_each(|(price, segment)| limit(price, &segment.bounds));
         self
     }
 
@@ -57,28 +63,62 @@ pub fn gap(problem: &Problem, multipliers: &Multipliers, spend: &[i64]) -> f64 {
         segments[cell.segment] += s;
     }
     let slack = |price: f64, bounds: &Bounds, s: i64| {
-        let limit = if price > 0.0 { bounds.max.unwrap_or(problem.budget) } else { bounds.min };
+        let limit = if price > 0.0 {
+            bounds.max.unwrap_or(problem.budget)
+        } else {
+            bounds.min
+        };
         price * (limit - s) as f64
     };
-    for ((channel, &price), &s) in problem.channels.iter().zip(&multipliers.channels).zip(&channels) {
+    for ((channel, &price), &s) in problem
+        .channels
+        .iter()
+        .zip(&multipliers.channels)
+        .zip(&channels)
+    {
         gap += slack(price, &channel.bounds, s);
     }
-    for ((segment, &price), &s) in problem.segments.iter().zip(&multipliers.segments).zip(&segments) {
+    for ((segment, &price), &s) in problem
+        .segments
+        .iter()
+        .zip(&multipliers.segments)
+        .zip(&segments)
+    {
         gap += slack(price, &segment.bounds, s);
     }
     let min = if problem.exactly { problem.budget } else { 0 };
-    gap + slack(multipliers.total, &Bounds { min, max: Some(problem.budget) }, spend.iter().sum())
+    gap + slack(
+        multipliers.total,
+        &Bounds {
+            min,
+            max: Some(problem.budget),
+        },
+        spend.iter().sum(),
+    )
 }
 
 /// What a cell would gain by moving from `spend` to its best spend at a price of `price` per unit.
 fn cell_regret(problem: &Problem, cell: &Cell, price: f64, spend: i64) -> f64 {
-    let (low, high) = (cell.bounds.min, cell.bounds.max.unwrap_or(problem.budget).min(problem.budget).max(cell.bounds.min));
-    let best = cell.curve.spend_at_slope(price / problem.margin).clamp(low as f64, high as f64) as i64;
+    let (low, high) = (
+        cell.bounds.min,
+        cell.bounds
+            .max
+            .unwrap_or(problem.budget)
+            .min(problem.budget)
+            .max(cell.bounds.min),
+    );
+    let best = cell
+        .curve
+        .spend_at_slope(price / problem.margin)
+        .clamp(low as f64, high as f64) as i64;
     let gain = |target: i64| {
         let target = target.clamp(low, high);
         let (from, to) = (spend.min(target) as f64, spend.max(target) as f64);
         let moved = problem.margin * cell.curve.gain_between(from, to) - price * (to - from);
         if target >= spend { moved } else { -moved }
     };
-    [best - 1, best, best + 1, best + 2].into_iter().map(gain).fold(0.0, f64::max)
+    [best - 1, best, best + 1, best + 2]
+        .into_iter()
+        .map(gain)
+        .fold(0.0, f64::max)
 }

@@ -23,31 +23,47 @@ pub const CHANNELS: [ChannelDefault; 5] = [
     ChannelDefault {
         channel: "direct_mail",
         // One letter costs 60 to 90; two reach nearly everybody who reacts at all.
-        curve: Curve::Exponential { ceiling: 45.0, scale: 120.0 },
+        curve: Curve::Exponential {
+            ceiling: 45.0,
+            scale: 120.0,
+        },
         sentence: "direct_mail is assumed to add at most 4.5 % of lifetime value, 63 % of it at 1.20 per customer",
     },
     ChannelDefault {
         channel: "email",
         // A mail costs about 1 with its production; after a handful per plan further ones are ignored.
-        curve: Curve::Exponential { ceiling: 15.0, scale: 6.0 },
+        curve: Curve::Exponential {
+            ceiling: 15.0,
+            scale: 6.0,
+        },
         sentence: "email is assumed to add at most 1.5 % of lifetime value, 63 % of it at 0.06 per customer",
     },
     ChannelDefault {
         channel: "paid_social",
         // Bought impressions reach customers unevenly, so saturation is slow: half only at 0.60 per customer.
-        curve: Curve::Hill { ceiling: 35.0, half: 60.0, shape: 1.0 },
+        curve: Curve::Hill {
+            ceiling: 35.0,
+            half: 60.0,
+            shape: 1.0,
+        },
         sentence: "paid_social is assumed to add at most 3.5 % of lifetime value, half of it at 0.60 per customer",
     },
     ChannelDefault {
         channel: "push",
         // Nearly free, seen by those alone who installed the app, and soon switched off.
-        curve: Curve::Exponential { ceiling: 8.0, scale: 3.0 },
+        curve: Curve::Exponential {
+            ceiling: 8.0,
+            scale: 3.0,
+        },
         sentence: "push is assumed to add at most 0.8 % of lifetime value, 63 % of it at 0.03 per customer",
     },
     ChannelDefault {
         channel: "sms",
         // A message costs 4 to 6 and is read; more than a few per plan drive customers away.
-        curve: Curve::Exponential { ceiling: 18.0, scale: 20.0 },
+        curve: Curve::Exponential {
+            ceiling: 18.0,
+            scale: 20.0,
+        },
         sentence: "sms is assumed to add at most 1.8 % of lifetime value, 63 % of it at 0.20 per customer",
     },
 ];
@@ -74,9 +90,16 @@ mod tests {
     #[test]
     fn every_default_is_sound_and_found_by_name() {
         for default in &CHANNELS {
-            assert!(default.curve.violations("c").is_empty(), "{}", default.channel);
+            assert!(
+                default.curve.violations("c").is_empty(),
+                "{}",
+                default.channel
+            );
             assert!(default.sentence.starts_with(default.channel));
-            assert_eq!(of(default.channel).map(|found| found.channel), Some(default.channel));
+            assert_eq!(
+                of(default.channel).map(|found| found.channel),
+                Some(default.channel)
+            );
         }
         assert!(CHANNELS.is_sorted_by_key(|default| default.channel));
         assert!(of("television").is_none());

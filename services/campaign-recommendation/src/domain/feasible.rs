@@ -30,7 +30,10 @@ pub fn conflict(network: &Network) -> Vec<Constraint> {
             }
         }
     }
-    let mut named: Vec<_> = kept.into_iter().map(|(arc, side)| network.arcs[arc].role.constraint(side)).collect();
+    let mut named: Vec<_> = kept
+        .into_iter()
+        .map(|(arc, side)| network.arcs[arc].role.constraint(side))
+        .collect();
     named.sort_unstable();
     named.dedup();
     named
@@ -46,8 +49,14 @@ fn thinned(network: &Network, inside: &[bool]) -> Vec<(usize, Side)> {
             _ => {}
         }
     }
-    let room: i128 = maxima.iter().map(|&i| i128::from(network.arcs[i].max)).sum();
-    let mut demand: i128 = minima.iter().map(|&i| i128::from(network.arcs[i].min)).sum();
+    let room: i128 = maxima
+        .iter()
+        .map(|&i| i128::from(network.arcs[i].max))
+        .sum();
+    let mut demand: i128 = minima
+        .iter()
+        .map(|&i| i128::from(network.arcs[i].min))
+        .sum();
     minima.sort_by_key(|&i| network.arcs[i].min);
     minima.retain(|&i| {
         let without = demand - i128::from(network.arcs[i].min);
@@ -58,7 +67,9 @@ fn thinned(network: &Network, inside: &[bool]) -> Vec<(usize, Side)> {
         needed
     });
     let minima = minima.into_iter().map(|i| (i, Side::Minimum));
-    minima.chain(maxima.into_iter().map(|i| (i, Side::Maximum))).collect()
+    minima
+        .chain(maxima.into_iter().map(|i| (i, Side::Maximum)))
+        .collect()
 }
 
 /// Returns the nodes of an overfull set, `None` when a circulation exists under the bounds that `keep` tells.
@@ -68,8 +79,16 @@ fn overfull(network: &Network, keep: &dyn Fn(usize, Side) -> bool) -> Option<Vec
     let mut excess = vec![0_i128; network.nodes];
     for (i, arc) in network.arcs.iter().enumerate() {
         let &Arc { from, to, .. } = arc;
-        let min = if keep(i, Side::Minimum) { i128::from(arc.min) } else { 0 };
-        let max = if keep(i, Side::Maximum) { i128::from(arc.max) } else { ENDLESS };
+        let min = if keep(i, Side::Minimum) {
+            i128::from(arc.min)
+        } else {
+            0
+        };
+        let max = if keep(i, Side::Maximum) {
+            i128::from(arc.max)
+        } else {
+            ENDLESS
+        };
         excess[from] -= min;
         excess[to] += min;
         graph.join(from, to, max - min);
@@ -87,7 +106,11 @@ fn overfull(network: &Network, keep: &dyn Fn(usize, Side) -> bool) -> Option<Vec
         return None;
     }
     let levels = graph.levels(source);
-    Some((0..network.nodes).map(|node| levels[node] != usize::MAX).collect())
+    Some(
+        (0..network.nodes)
+            .map(|node| levels[node] != usize::MAX)
+            .collect(),
+    )
 }
 
 /// Residual graph: edge `e` and its reverse `e ^ 1` lie side by side.
@@ -99,7 +122,11 @@ struct Graph {
 
 impl Graph {
     fn new(nodes: usize) -> Self {
-        Self { head: Vec::new(), room: Vec::new(), edges: vec![Vec::new(); nodes] }
+        Self {
+            head: Vec::new(),
+            room: Vec::new(),
+            edges: vec![Vec::new(); nodes],
+        }
     }
 
     fn join(&mut self, from: usize, to: usize, room: i128) {
@@ -146,12 +173,21 @@ impl Graph {
     }
 
     /// Finds a way with room along rising levels, leaving dead ends behind for good.
-    fn path(&self, source: usize, sink: usize, levels: &[usize], cursor: &mut [usize]) -> Option<Vec<usize>> {
+    fn path(
+        &self,
+        source: usize,
+        sink: usize,
+        levels: &[usize],
+        cursor: &mut [usize],
+    ) -> Option<Vec<usize>> {
         let mut path: Vec<usize> = Vec::new();
         let mut node = source;
         while node != sink {
             match self.edges[node].get(cursor[node]) {
-                Some(&edge) if self.room[edge] > 0 && levels[self.head[edge]] == levels[node].wrapping_add(1) => {
+                Some(&edge)
+                    if self.room[edge] > 0
+                        && levels[self.head[edge]] == levels[node].wrapping_add(1) =>
+                {
                     path.push(edge);
                     node = self.head[edge];
                 }

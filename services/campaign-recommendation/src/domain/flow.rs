@@ -31,7 +31,10 @@ pub fn cheapest(network: &Network) -> Circulation {
         error = (error / SCALING).max(last);
         state.refine(error);
         if error == last {
-            return Circulation { flow: state.flow, price: state.price };
+            return Circulation {
+                flow: state.flow,
+                price: state.price,
+            };
         }
     }
 }
@@ -76,7 +79,11 @@ impl<'a> State<'a> {
     }
 
     fn largest_cost(&self) -> i128 {
-        self.next_cost.iter().map(|cost| cost.abs()).max().unwrap_or(0)
+        self.next_cost
+            .iter()
+            .map(|cost| cost.abs())
+            .max()
+            .unwrap_or(0)
     }
 
     /// Takes the unit costs of an arc after its flow has changed: those that are known, and computes the rest.
@@ -99,7 +106,9 @@ impl<'a> State<'a> {
             self.push(arc, false, i128::MAX);
         }
         self.cursor.fill(0);
-        let mut active: VecDeque<usize> = (0..self.network.nodes).filter(|&n| self.excess[n] > 0).collect();
+        let mut active: VecDeque<usize> = (0..self.network.nodes)
+            .filter(|&n| self.excess[n] > 0)
+            .collect();
         let mut queued: Vec<bool> = self.excess.iter().map(|&excess| excess > 0).collect();
         while let Some(node) = active.pop_front() {
             queued[node] = false;
@@ -107,7 +116,13 @@ impl<'a> State<'a> {
         }
     }
 
-    fn discharge(&mut self, node: usize, error: i128, active: &mut VecDeque<usize>, queued: &mut [bool]) {
+    fn discharge(
+        &mut self,
+        node: usize,
+        error: i128,
+        active: &mut VecDeque<usize>,
+        queued: &mut [bool],
+    ) {
         while self.excess[node] > 0 {
             let Some(&(arc, forward)) = self.ends[node].get(self.cursor[node]) else {
                 self.relabel(node, error);
@@ -115,7 +130,10 @@ impl<'a> State<'a> {
                 continue;
             };
             let (arc, other) = (arc as usize, self.other(arc as usize, forward));
-            if self.push(arc, forward, self.excess[node]) && self.excess[other] > 0 && !queued[other] {
+            if self.push(arc, forward, self.excess[node])
+                && self.excess[other] > 0
+                && !queued[other]
+            {
                 queued[other] = true;
                 active.push_back(other);
             }
@@ -144,11 +162,16 @@ impl<'a> State<'a> {
             if flow <= ends.min || self.last_cost[arc] <= threshold {
                 return false;
             }
-            self.network.crossing(arc, ends.min, flow - 1, threshold + 1)
+            self.network
+                .crossing(arc, ends.min, flow - 1, threshold + 1)
         };
         let wanted = i128::from(target.flow.abs_diff(flow));
         let amount = wanted.min(limit);
-        let (giver, taker, step) = if forward { (ends.from, ends.to, amount) } else { (ends.to, ends.from, -amount) };
+        let (giver, taker, step) = if forward {
+            (ends.from, ends.to, amount)
+        } else {
+            (ends.to, ends.from, -amount)
+        };
         self.flow[arc] += step as i64;
         self.excess[giver] -= amount;
         self.excess[taker] += amount;
@@ -171,7 +194,10 @@ impl<'a> State<'a> {
                 best = best.max(self.price[ends.from] + self.last_cost[arc]);
             }
         }
-        debug_assert!(best > i128::MIN, "a node with excess has a way out, or the network is infeasible");
+        debug_assert!(
+            best > i128::MIN,
+            "a node with excess has a way out, or the network is infeasible"
+        );
         self.price[node] = best - error;
     }
 }

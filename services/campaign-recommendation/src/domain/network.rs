@@ -86,28 +86,76 @@ impl Network {
             nodes += 1;
             nodes - 1
         };
-        let segment_nodes: Vec<_> = problem.segments.iter().map(|s| place(&s.bounds, TOP)).collect();
-        let channel_nodes: Vec<_> = problem.channels.iter().map(|c| place(&c.bounds, BOTTOM)).collect();
+        let segment_nodes: Vec<_> = problem
+            .segments
+            .iter()
+            .map(|s| place(&s.bounds, TOP))
+            .collect();
+        let channel_nodes: Vec<_> = problem
+            .channels
+            .iter()
+            .map(|c| place(&c.bounds, BOTTOM))
+            .collect();
 
         let mut arcs = Vec::with_capacity(problem.cells.len() + nodes);
         for (i, cell) in problem.cells.iter().enumerate() {
             let (from, to) = (segment_nodes[cell.segment], channel_nodes[cell.channel]);
             let Bounds { min, max } = cell.bounds;
             let max = max.unwrap_or(SPEND_MAX);
-            arcs.push(Arc { from, to, min, max, role: Role::Cell(i), curve: Some(cell.curve) });
+            arcs.push(Arc {
+                from,
+                to,
+                min,
+                max,
+                role: Role::Cell(i),
+                curve: Some(cell.curve),
+            });
         }
         let free = |from, to, bounds: Bounds, role| {
             let max = bounds.max.unwrap_or(UNBOUNDED);
-            Arc { from, to, min: bounds.min, max, role, curve: None }
+            Arc {
+                from,
+                to,
+                min: bounds.min,
+                max,
+                role,
+                curve: None,
+            }
         };
-        for (i, segment) in problem.segments.iter().enumerate().filter(|(_, s)| s.bounds.restrict()) {
-            arcs.push(free(TOP, segment_nodes[i], segment.bounds, Role::Segment(i)));
+        for (i, segment) in problem
+            .segments
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.bounds.restrict())
+        {
+            arcs.push(free(
+                TOP,
+                segment_nodes[i],
+                segment.bounds,
+                Role::Segment(i),
+            ));
         }
-        for (i, channel) in problem.channels.iter().enumerate().filter(|(_, c)| c.bounds.restrict()) {
-            arcs.push(free(channel_nodes[i], BOTTOM, channel.bounds, Role::Channel(i)));
+        for (i, channel) in problem
+            .channels
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.bounds.restrict())
+        {
+            arcs.push(free(
+                channel_nodes[i],
+                BOTTOM,
+                channel.bounds,
+                Role::Channel(i),
+            ));
         }
         arcs.push(free(BOTTOM, TOP, total, Role::Total));
-        Self { nodes, arcs, segment_nodes, channel_nodes, margin: problem.margin }
+        Self {
+            nodes,
+            arcs,
+            segment_nodes,
+            channel_nodes,
+            margin: problem.margin,
+        }
     }
 
     /// Returns the cost of the unit that follows `flow` on an arc: its price less the margin it returns. Rising in `flow`.
@@ -125,7 +173,11 @@ impl Network {
     pub fn crossing(&self, arc: usize, low: i64, high: i64, threshold: i128) -> Crossing {
         let Some(curve) = self.arcs[arc].curve else {
             let flow = if threshold <= 0 { low } else { high };
-            return Crossing { flow, next: Some(0), last: Some(0) };
+            return Crossing {
+                flow,
+                next: Some(0),
+                last: Some(0),
+            };
         };
         let guess = curve.spend_at_slope((1.0 - real(threshold)) / self.margin) - 0.5;
         let guess = (guess.clamp(low as f64, high as f64) as i64).clamp(low, high);
@@ -167,7 +219,11 @@ impl Network {
                 below = tried;
             }
         }
-        Crossing { flow: above.0, next: above.1, last: below.1 }
+        Crossing {
+            flow: above.0,
+            next: above.1,
+            last: below.1,
+        }
     }
 }
 

@@ -97,11 +97,18 @@ impl Problem {
     pub fn name(&self, constraint: Constraint) -> String {
         match constraint {
             Constraint::Total => "total".to_owned(),
-            Constraint::Segment(i, side) => format!("segment {} {}", self.segments[i].name, side.word()),
-            Constraint::Channel(i, side) => format!("channel {} {}", self.channels[i].name, side.word()),
+            Constraint::Segment(i, side) => {
+                format!("segment {} {}", self.segments[i].name, side.word())
+            }
+            Constraint::Channel(i, side) => {
+                format!("channel {} {}", self.channels[i].name, side.word())
+            }
             Constraint::Cell(i, side) => {
                 let cell = &self.cells[i];
-                let (segment, channel) = (&self.segments[cell.segment].name, &self.channels[cell.channel].name);
+                let (segment, channel) = (
+                    &self.segments[cell.segment].name,
+                    &self.channels[cell.channel].name,
+                );
                 format!("cell {segment} {channel} {}", side.word())
             }
         }
@@ -110,7 +117,9 @@ impl Problem {
     /// Tells what a constraint demands, for example `channel email maximum of 500`.
     pub fn describe(&self, constraint: Constraint) -> String {
         let (bounds, side) = match constraint {
-            Constraint::Total if self.exactly => return format!("total of exactly {}", self.budget),
+            Constraint::Total if self.exactly => {
+                return format!("total of exactly {}", self.budget);
+            }
             Constraint::Total => return format!("total of at most {}", self.budget),
             Constraint::Segment(i, side) => (self.segments[i].bounds, side),
             Constraint::Channel(i, side) => (self.channels[i].bounds, side),
@@ -126,6 +135,8 @@ impl Problem {
     /// Returns the profit of a plan in minor units: margin times revenue, minus spend.
     pub fn profit(&self, spend: &[i64]) -> f64 {
         let cells = self.cells.iter().zip(spend);
-        cells.map(|(cell, &s)| self.margin * cell.curve.value(s as f64) - s as f64).sum()
+        cells
+            .map(|(cell, &s)| self.margin * cell.curve.value(s as f64) - s as f64)
+            .sum()
     }
 }

@@ -24,7 +24,9 @@ pub struct Verdict {
 /// Explains every cell of a plan, in their order.
 pub fn explain(problem: &Problem, plan: &Plan) -> Vec<Verdict> {
     let prices = Prices::new(problem, plan);
-    (0..problem.cells.len()).map(|i| verdict(problem, plan, &prices, i)).collect()
+    (0..problem.cells.len())
+        .map(|i| verdict(problem, plan, &prices, i))
+        .collect()
 }
 
 /// The plan's prices by what they belong to.
@@ -53,13 +55,27 @@ impl Prices {
         }
         let strongest = |candidates: &[Option<(Constraint, f64)>], all: bool| {
             let candidates = candidates.iter().flatten().copied();
-            let noticeable = candidates.filter(|(_, price)| NOTICEABLE < if all { price.abs() } else { *price });
+            let noticeable =
+                candidates.filter(|(_, price)| NOTICEABLE < if all { price.abs() } else { *price });
             noticeable.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
         };
         let of = |cell: &Cell| (segments[cell.segment], channels[cell.channel]);
-        let slices = problem.cells.iter().map(of).map(|(segment, channel)| strongest(&[segment, channel], true));
-        let maxima = problem.cells.iter().map(of).map(|(segment, channel)| strongest(&[segment, channel, total], false));
-        Self { slices: slices.collect(), maxima: maxima.collect(), total: strongest(&[total], true), cells }
+        let slices = problem
+            .cells
+            .iter()
+            .map(of)
+            .map(|(segment, channel)| strongest(&[segment, channel], true));
+        let maxima = problem
+            .cells
+            .iter()
+            .map(of)
+            .map(|(segment, channel)| strongest(&[segment, channel, total], false));
+        Self {
+            slices: slices.collect(),
+            maxima: maxima.collect(),
+            total: strongest(&[total], true),
+            cells,
+        }
     }
 }
 
@@ -74,14 +90,24 @@ fn verdict(problem: &Problem, plan: &Plan, prices: &Prices, i: usize) -> Verdict
     let next = format!("the next unit on {channel} for {segment} returns {marginal_return:.3}");
     let reason = match bound {
         None if spend == 0 => format!("Nothing: {next}, {}.", against_cost(marginal_return)),
-        None => format!("Spend stops where it no longer pays: {next}, {}.", against_cost(marginal_return)),
+        None => format!(
+            "Spend stops where it no longer pays: {next}, {}.",
+            against_cost(marginal_return)
+        ),
         Some((Constraint::Cell(_, Side::Maximum), price)) => {
-            format!("Its own maximum holds it: {next}, and each unit more would add {price:.3} profit.")
+            format!(
+                "Its own maximum holds it: {next}, and each unit more would add {price:.3} profit."
+            )
         }
         Some((Constraint::Cell(_, Side::Minimum), price)) => {
-            format!("Its own minimum forces it: {next}, and each unit less would save {:.3}.", -price)
+            format!(
+                "Its own minimum forces it: {next}, and each unit less would save {:.3}.",
+                -price
+            )
         }
-        Some((outer, price)) => outer_reason(problem, (outer, price), spend, &next, marginal_return),
+        Some((outer, price)) => {
+            outer_reason(problem, (outer, price), spend, &next, marginal_return)
+        }
     };
     let bound = match bound.map(|(constraint, _)| constraint) {
         None => String::new(),
@@ -89,7 +115,13 @@ fn verdict(problem: &Problem, plan: &Plan, prices: &Prices, i: usize) -> Verdict
         Some(Constraint::Cell(_, Side::Minimum)) => "cell minimum".to_owned(),
         Some(outer) => problem.name(outer),
     };
-    Verdict { revenue, profit: problem.margin * revenue - s, marginal_return, bound, reason }
+    Verdict {
+        revenue,
+        profit: problem.margin * revenue - s,
+        marginal_return,
+        bound,
+        reason,
+    }
 }
 
 /// Returns the constraint that keeps a cell from its own best spend, with its price.
@@ -139,8 +171,13 @@ fn outer_reason(
             let cost = against_cost(marginal_return);
             format!("{start} forces it: {next}, {cost}, yet nowhere else would lose less.")
         }
-        _ if price > 0.0 => format!("{start} holds it: {next}, and each unit more of it would add {price:.3} profit."),
-        _ => format!("{start} forces it: {next}, and each unit less of it would add {:.3} profit.", -price),
+        _ if price > 0.0 => format!(
+            "{start} holds it: {next}, and each unit more of it would add {price:.3} profit."
+        ),
+        _ => format!(
+            "{start} forces it: {next}, and each unit less of it would add {:.3} profit.",
+            -price
+        ),
     }
 }
 
@@ -157,7 +194,10 @@ fn against_cost(marginal_return: f64) -> &'static str {
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

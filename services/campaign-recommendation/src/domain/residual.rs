@@ -42,7 +42,13 @@ impl<'a> Residual<'a> {
             ends[arc.from].push((i, true));
             ends[arc.to].push((i, false));
         }
-        Self { network, circulation, more, less, ends }
+        Self {
+            network,
+            circulation,
+            more,
+            less,
+            ends,
+        }
     }
 
     /// Returns the cost of the cheapest way for one unit between `node` and every other, `None` where there is none.
@@ -60,11 +66,19 @@ impl<'a> Residual<'a> {
                 let next = if leaves { ends.to } else { ends.from };
                 // Along the arc with one more unit, or against it with one less.
                 let along = leaves == (way == Way::From);
-                let Some(step) = (if along { self.more[arc] } else { self.less[arc].map(|saved| -saved) }) else {
+                let Some(step) = (if along {
+                    self.more[arc]
+                } else {
+                    self.less[arc].map(|saved| -saved)
+                }) else {
                     continue;
                 };
                 if cost[next].is_none() {
-                    let (tail, head) = if way == Way::From { (at, next) } else { (next, at) };
+                    let (tail, head) = if way == Way::From {
+                        (at, next)
+                    } else {
+                        (next, at)
+                    };
                     let step = (step + price[tail] - price[head]).max(0);
                     heap.push((Reverse(reduced + step), next));
                 }
@@ -74,6 +88,9 @@ impl<'a> Residual<'a> {
             Way::From => price[other] - price[node],
             Way::To => price[node] - price[other],
         };
-        cost.into_iter().enumerate().map(|(other, cost)| cost.map(|cost| cost + shift(other))).collect()
+        cost.into_iter()
+            .enumerate()
+            .map(|(other, cost)| cost.map(|cost| cost + shift(other)))
+            .collect()
     }
 }

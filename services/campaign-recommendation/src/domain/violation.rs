@@ -14,6 +14,10 @@ pub struct Violation {
 impl Violation {
     /// Puts a violation together.
     pub fn new(field: impl Into<String>, reason: &'static str, text: impl Into<String>) -> Self {
-        Self { field: field.into(), reason, text: text.into() }
+        Self {
+            field: field.into(),
+            reason,
+            text: text.into(),
+        }
     }
 }

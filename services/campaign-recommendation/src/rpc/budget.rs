@@ -33,17 +33,30 @@ pub(crate) struct BudgetRpc {
 impl BudgetRpc {
     /// Builds the service. `concurrent_max` allocations are computed at once.
     pub(crate) fn new(segmentation: &Channel, concurrent_max: usize) -> Self {
-        let segments = SegmentServiceClient::new(segmentation.idempotent()).max_decoding_message_size(64 << 20);
-        Self { segments, turns: Arc::new(Semaphore::new(concurrent_max.max(1))) }
+        let segments = SegmentServiceClient::new(segmentation.idempotent())
+            .max_decoding_message_size(64 << 20);
+        Self {
+            segments,
+            turns: Arc::new(Semaphore::new(concurrent_max.max(1))),
+        }
     }
 
-    async fn allocate(&self, context: &RequestContext, asked: Asked) -> Result<AllocateBudgetResponse, Error> {
+    async fn allocate(
+        &self,
+        context: &RequestContext,
+        asked: Asked,
+    ) -> Result<AllocateBudgetResponse, Error> {
         let posed = if asked.cells.is_empty() {
             self.pose_from_segments(context, asked).await?
         } else {
             plan::pose(asked, Vec::new(), None)
         };
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| Error::Stopping)?;
+        let turn = self
+            .turns
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::Stopping)?;
         tokio::task::spawn_blocking(move || {
             // The turn ends with the computation, not with a caller who may have gone before.
             let _turn = turn;
@@ -52,7 +65,11 @@ impl BudgetRpc {
         .await?
     }
 
-    async fn pose_from_segments(&self, context: &RequestContext, mut asked: Asked) -> Result<plan::Posed, Error> {
+    async fn pose_from_segments(
+        &self,
+        context: &RequestContext,
+        mut asked: Asked,
+    ) -> Result<plan::Posed, Error> {
         let all = self.segments(context).await.map_err(Error::Segmentation)?;
         if all.is_empty() {
             return Err(Error::NoSegments);
@@ -62,7 +79,11 @@ impl BudgetRpc {
             return Err(Error::TooManyCells(cells.len()));
         }
         let used: HashSet<&str> = cells.iter().map(|cell| cell.segment.as_str()).collect();
-        let used: Vec<Segment> = all.iter().filter(|segment| used.contains(segment.name.as_str())).cloned().collect();
+        let used: Vec<Segment> = all
+            .iter()
+            .filter(|segment| used.contains(segment.name.as_str()))
+            .cloned()
+            .collect();
         asked.cells = cells;
         Ok(plan::pose(asked, notes, Some(&used)))
     }
@@ -71,8 +92,16 @@ impl BudgetRpc {
         let mut all = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request = context.request(ListSegmentsRequest { page_size: PAGE, page_token });
-            let page = self.segments.clone().list_segments(request).await?.into_inner();
+            let request = context.request(ListSegmentsRequest {
+                page_size: PAGE,
+                page_token,
+            });
+            let page = self
+                .segments
+                .clone()
+                .list_segments(request)
+                .await?
+                .into_inner();
             all.extend(page.segments);
             if page.next_page_token.is_empty() {
                 return Ok(all);
@@ -87,7 +116,10 @@ fn solve(posed: plan::Posed) -> Result<AllocateBudgetResponse, Error> {
         Ok(found) => return Ok(plan::answer(posed, &found)),
         Err(conflict) => conflict,
     };
-    let mut texts: Vec<_> = conflict.iter().map(|&one| posed.problem.describe(one)).collect();
+    let mut texts: Vec<_> = conflict
+        .iter()
+        .map(|&one| posed.problem.describe(one))
+        .collect();
     if texts.len() > CONFLICT_MAX {
         let more = texts.len() - CONFLICT_MAX;
         texts.truncate(CONFLICT_MAX);

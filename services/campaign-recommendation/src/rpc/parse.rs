@@ -64,45 +64,90 @@ pub(super) fn parse(request: pb::AllocateBudgetRequest) -> Result<Asked, Vec<Vio
         Ok(pb::TotalRule::Exactly) => true,
         Ok(pb::TotalRule::AtMost | pb::TotalRule::Unspecified) => false,
         Err(_) => {
-            found.push(Violation::new("total_rule", "UNKNOWN", format!("no rule has the number {}", request.total_rule)));
+            found.push(Violation::new(
+                "total_rule",
+                "UNKNOWN",
+                format!("no rule has the number {}", request.total_rule),
+            ));
             false
         }
     };
     let margin = request.margin.unwrap_or(1.0);
     if !(margin > 0.0 && margin <= 1.0) {
-        found.push(Violation::new("margin", "OUT_OF_RANGE", format!("must be in (0, 1], is {margin}")));
+        found.push(Violation::new(
+            "margin",
+            "OUT_OF_RANGE",
+            format!("must be in (0, 1], is {margin}"),
+        ));
     }
     let given = !request.cells.is_empty();
     if given && !(request.segments.is_empty() && request.channels.is_empty()) {
-        let field = if request.segments.is_empty() { "channels" } else { "segments" };
-        found.push(Violation::new(field, "NOT_ALLOWED", "must be empty when cells are given"));
+        let field = if request.segments.is_empty() {
+            "channels"
+        } else {
+            "segments"
+        };
+        found.push(Violation::new(
+            field,
+            "NOT_ALLOWED",
+            "must be empty when cells are given",
+        ));
     }
     let cells = cells(&request.cells, &mut found);
-    let channels = if given { Vec::new() } else { channels(&request.channels, &mut found) };
+    let channels = if given {
+        Vec::new()
+    } else {
+        channels(&request.channels, &mut found)
+    };
     let mut segments = HashSet::new();
     for (i, segment) in request.segments.iter().enumerate() {
         let field = format!("segments[{i}]");
         name(segment, SEGMENT_BYTES_MAX, &field, &mut found);
         if !segments.insert(segment) {
-            found.push(Violation::new(field, "DUPLICATE", format!("`{segment}` is named twice")));
+            found.push(Violation::new(
+                field,
+                "DUPLICATE",
+                format!("`{segment}` is named twice"),
+            ));
         }
     }
     let segment_bounds = slices(&request.segment_bounds, "segment_bounds", &mut found);
     let channel_bounds = slices(&request.channel_bounds, "channel_bounds", &mut found);
     if given {
-        let known: HashSet<_> = request.cells.iter().map(|cell| cell.segment.as_str()).collect();
+        let known: HashSet<_> = request
+            .cells
+            .iter()
+            .map(|cell| cell.segment.as_str())
+            .collect();
         known_names(&segment_bounds, "segment_bounds", &known, &mut found);
-        let known: HashSet<_> = request.cells.iter().map(|cell| cell.channel.as_str()).collect();
+        let known: HashSet<_> = request
+            .cells
+            .iter()
+            .map(|cell| cell.channel.as_str())
+            .collect();
         known_names(&channel_bounds, "channel_bounds", &known, &mut found);
     } else {
-        let known: HashSet<_> = channels.iter().map(|channel| channel.channel.as_str()).collect();
+        let known: HashSet<_> = channels
+            .iter()
+            .map(|channel| channel.channel.as_str())
+            .collect();
         known_names(&channel_bounds, "channel_bounds", &known, &mut found);
     }
     if !found.is_empty() {
         return Err(found);
     }
     let segments = request.segments;
-    Ok(Asked { budget, currency, exactly, margin, cells, segments, channels, segment_bounds, channel_bounds })
+    Ok(Asked {
+        budget,
+        currency,
+        exactly,
+        margin,
+        cells,
+        segments,
+        channels,
+        segment_bounds,
+        channel_bounds,
+    })
 }
 
 /// Lists the bounds whose name nothing in the plan bears.
@@ -115,7 +160,11 @@ pub(super) fn known_names(
     for (i, (name, _)) in bounds.iter().enumerate() {
         if !name.is_empty() && !known.contains(name.as_str()) {
             let text = format!("no cell belongs to `{name}`");
-            found.push(Violation::new(format!("{field}[{i}].name"), "UNKNOWN", text));
+            found.push(Violation::new(
+                format!("{field}[{i}].name"),
+                "UNKNOWN",
+                text,
+            ));
         }
     }
 }
@@ -128,7 +177,11 @@ fn budget(budget: Option<&Money>, found: &mut Vec<Violation>) -> (i64, String) {
     let code = &budget.currency_code;
     if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
         let text = "must be an ISO 4217 code of three capitals";
-        found.push(Violation::new("budget.currency_code", "INVALID_FORMAT", text));
+        found.push(Violation::new(
+            "budget.currency_code",
+            "INVALID_FORMAT",
+            text,
+        ));
     }
     amount(budget.minor_units, "budget.minor_units", found);
     (budget.minor_units, code.clone())
@@ -136,7 +189,11 @@ fn budget(budget: Option<&Money>, found: &mut Vec<Violation>) -> (i64, String) {
 
 fn amount(value: i64, field: &str, found: &mut Vec<Violation>) {
     if !(0..=SPEND_MAX).contains(&value) {
-        found.push(Violation::new(field, "OUT_OF_RANGE", format!("must be from 0 to 10^15, is {value}")));
+        found.push(Violation::new(
+            field,
+            "OUT_OF_RANGE",
+            format!("must be from 0 to 10^15, is {value}"),
+        ));
     }
 }
 
@@ -155,23 +212,39 @@ fn bounds(min: i64, max: Option<i64>, field: &str, found: &mut Vec<Violation>) -
         let path = format!("{field}.max_spend_minor");
         amount(max, &path, found);
         if max < min {
-            found.push(Violation::new(path, "CROSSED", format!("must not be below the minimum {min}, is {max}")));
+            found.push(Violation::new(
+                path,
+                "CROSSED",
+                format!("must not be below the minimum {min}, is {max}"),
+            ));
         }
     }
     Bounds { min, max }
 }
 
-fn slices(given: &[pb::SliceBound], field: &str, found: &mut Vec<Violation>) -> Vec<(String, Bounds)> {
+fn slices(
+    given: &[pb::SliceBound],
+    field: &str,
+    found: &mut Vec<Violation>,
+) -> Vec<(String, Bounds)> {
     let mut seen = HashSet::new();
     let mut parsed = Vec::new();
     for (i, slice) in given.iter().enumerate() {
         let path = format!("{field}[{i}]");
-        name(&slice.name, SEGMENT_BYTES_MAX, &format!("{path}.name"), found);
+        name(
+            &slice.name,
+            SEGMENT_BYTES_MAX,
+            &format!("{path}.name"),
+            found,
+        );
         if !seen.insert(slice.name.as_str()) {
             let text = format!("`{}` is bounded twice", slice.name);
             found.push(Violation::new(format!("{path}.name"), "DUPLICATE", text));
         }
-        parsed.push((slice.name.clone(), bounds(slice.min_spend_minor, slice.max_spend_minor, &path, found)));
+        parsed.push((
+            slice.name.clone(),
+            bounds(slice.min_spend_minor, slice.max_spend_minor, &path, found),
+        ));
     }
     parsed
 }
@@ -186,10 +259,23 @@ fn cells(given: &[pb::Cell], found: &mut Vec<Violation>) -> Vec<AskedCell> {
     let mut parsed = Vec::with_capacity(given.len());
     for (i, cell) in given.iter().enumerate() {
         let field = format!("cells[{i}]");
-        name(&cell.segment, SEGMENT_BYTES_MAX, &format!("{field}.segment"), found);
-        name(&cell.channel, CHANNEL_BYTES_MAX, &format!("{field}.channel"), found);
+        name(
+            &cell.segment,
+            SEGMENT_BYTES_MAX,
+            &format!("{field}.segment"),
+            found,
+        );
+        name(
+            &cell.channel,
+            CHANNEL_BYTES_MAX,
+            &format!("{field}.channel"),
+            found,
+        );
         if !seen.insert((cell.segment.as_str(), cell.channel.as_str())) {
-            let text = format!("`{}` and `{}` are together in two cells", cell.segment, cell.channel);
+            let text = format!(
+                "`{}` and `{}` are together in two cells",
+                cell.segment, cell.channel
+            );
             found.push(Violation::new(&field, "DUPLICATE", text));
         }
         let bounds = bounds(cell.min_spend_minor, cell.max_spend_minor, &field, found);
@@ -197,7 +283,14 @@ fn cells(given: &[pb::Cell], found: &mut Vec<Violation>) -> Vec<AskedCell> {
             let defaulted = cell.curve.is_none();
             let (segment, channel) = (cell.segment.clone(), cell.channel.clone());
             let assumed = cell.curve_assumed || defaulted;
-            parsed.push(AskedCell { segment, channel, curve, bounds, assumed, defaulted });
+            parsed.push(AskedCell {
+                segment,
+                channel,
+                curve,
+                bounds,
+                assumed,
+                defaulted,
+            });
         }
     }
     parsed
@@ -207,15 +300,26 @@ fn cell_curve(cell: &pb::Cell, field: &str, found: &mut Vec<Violation>) -> Optio
     for (value, path) in [(cell.customers, "customers"), (cell.clv_minor, "clv_minor")] {
         if value < 0 {
             let text = format!("must not be negative, is {value}");
-            found.push(Violation::new(format!("{field}.{path}"), "OUT_OF_RANGE", text));
+            found.push(Violation::new(
+                format!("{field}.{path}"),
+                "OUT_OF_RANGE",
+                text,
+            ));
         }
     }
     let path = format!("{field}.curve");
     match (&cell.curve, defaults::of(&cell.channel)) {
         (Some(curve), _) => curves::parse(curve, &path, found),
-        (None, Some(default)) => Some(defaults::for_group(&default.curve, cell.customers, cell.clv_minor)),
+        (None, Some(default)) => Some(defaults::for_group(
+            &default.curve,
+            cell.customers,
+            cell.clv_minor,
+        )),
         (None, None) => {
-            let text = format!("must be set: channel `{}` has no default curve", cell.channel);
+            let text = format!(
+                "must be set: channel `{}` has no default curve",
+                cell.channel
+            );
             found.push(Violation::new(path, "REQUIRED", text));
             None
         }
@@ -225,31 +329,51 @@ fn cell_curve(cell: &pb::Cell, field: &str, found: &mut Vec<Violation>) -> Optio
 fn channels(given: &[pb::ChannelSpec], found: &mut Vec<Violation>) -> Vec<AskedChannel> {
     if given.is_empty() {
         let all = defaults::CHANNELS.iter();
-        let asked = all.map(|d| AskedChannel { channel: d.channel.to_owned(), per_customer: d.curve, defaulted: true });
+        let asked = all.map(|d| AskedChannel {
+            channel: d.channel.to_owned(),
+            per_customer: d.curve,
+            defaulted: true,
+        });
         return asked.collect();
     }
     let mut seen = HashSet::new();
     let mut parsed = Vec::new();
     for (i, spec) in given.iter().enumerate() {
         let field = format!("channels[{i}]");
-        name(&spec.channel, CHANNEL_BYTES_MAX, &format!("{field}.channel"), found);
+        name(
+            &spec.channel,
+            CHANNEL_BYTES_MAX,
+            &format!("{field}.channel"),
+            found,
+        );
         if !seen.insert(spec.channel.as_str()) {
             let text = format!("`{}` is named twice", spec.channel);
-            found.push(Violation::new(format!("{field}.channel"), "DUPLICATE", text));
+            found.push(Violation::new(
+                format!("{field}.channel"),
+                "DUPLICATE",
+                text,
+            ));
         }
         let path = format!("{field}.per_customer_curve");
         let curve = match (&spec.per_customer_curve, defaults::of(&spec.channel)) {
             (Some(curve), _) => curves::parse(curve, &path, found),
             (None, Some(default)) => Some(default.curve),
             (None, None) => {
-                let text = format!("must be set: channel `{}` has no default curve", spec.channel);
+                let text = format!(
+                    "must be set: channel `{}` has no default curve",
+                    spec.channel
+                );
                 found.push(Violation::new(path, "REQUIRED", text));
                 None
             }
         };
         if let Some(per_customer) = curve {
             let defaulted = spec.per_customer_curve.is_none();
-            parsed.push(AskedChannel { channel: spec.channel.clone(), per_customer, defaulted });
+            parsed.push(AskedChannel {
+                channel: spec.channel.clone(),
+                per_customer,
+                defaulted,
+            });
         }
     }
     parsed

@@ -27,11 +27,26 @@ pub(super) struct Posed {
 ///
 /// # Errors
 /// Returns a violation for each segment asked for that does not exist, and for currencies that differ.
-pub(super) fn build_cells(asked: &Asked, segments: &[Segment]) -> Result<(Vec<AskedCell>, Vec<String>), Vec<Violation>> {
+pub(super) fn build_cells(
+    asked: &Asked,
+    segments: &[Segment],
+) -> Result<(Vec<AskedCell>, Vec<String>), Vec<Violation>> {
     let mut found = Vec::new();
-    let known: HashMap<&str, &Segment> = segments.iter().map(|segment| (segment.name.as_str(), segment)).collect();
-    for (i, name) in asked.segments.iter().enumerate().filter(|(_, name)| !known.contains_key(name.as_str())) {
-        found.push(Violation::new(format!("segments[{i}]"), "UNKNOWN", format!("there is no segment `{name}`")));
+    let known: HashMap<&str, &Segment> = segments
+        .iter()
+        .map(|segment| (segment.name.as_str(), segment))
+        .collect();
+    for (i, name) in asked
+        .segments
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !known.contains_key(name.as_str()))
+    {
+        found.push(Violation::new(
+            format!("segments[{i}]"),
+            "UNKNOWN",
+            format!("there is no segment `{name}`"),
+        ));
     }
     let wanted: HashSet<&str> = asked.segments.iter().map(String::as_str).collect();
     let mut chosen: Vec<&Segment> = segments.iter().collect();
@@ -56,41 +71,72 @@ pub(super) fn build_cells(asked: &Asked, segments: &[Segment]) -> Result<(Vec<As
         }
     }
     cells.sort_by(|a, b| (&a.segment, &a.channel).cmp(&(&b.segment, &b.channel)));
-    if found.is_empty() { Ok((cells, notes)) } else { Err(found) }
+    if found.is_empty() {
+        Ok((cells, notes))
+    } else {
+        Err(found)
+    }
 }
 
 /// Returns a segment's customers and what they are worth in minor units: lifetime value, or net spend in its absence.
-fn worth(segment: &Segment, currency: &str, notes: &mut Vec<String>, found: &mut Vec<Violation>) -> (i64, i64) {
+fn worth(
+    segment: &Segment,
+    currency: &str,
+    notes: &mut Vec<String>,
+    found: &mut Vec<Violation>,
+) -> (i64, i64) {
     let Some(summary) = &segment.summary else {
         return (0, 0);
     };
     let money = match (&summary.clv, &summary.net_spend) {
         (None, Some(spent)) => {
             let name = &segment.name;
-            notes.push(format!("{name} has no lifetime value yet: its net spend so far is taken for it"));
+            notes.push(format!(
+                "{name} has no lifetime value yet: its net spend so far is taken for it"
+            ));
             spent
         }
         (Some(clv), _) => clv,
         (None, None) => return (summary.customers, 0),
     };
     if !money.currency_code.is_empty() && money.currency_code != currency {
-        let text = format!("{} is valued in {}, the budget is in {currency}", segment.name, money.currency_code);
-        found.push(Violation::new("budget.currency_code", "MIXED_CURRENCIES", text));
+        let text = format!(
+            "{} is valued in {}, the budget is in {currency}",
+            segment.name, money.currency_code
+        );
+        found.push(Violation::new(
+            "budget.currency_code",
+            "MIXED_CURRENCIES",
+            text,
+        ));
     }
     (summary.customers, money.minor_units)
 }
 
 /// Poses the problem.
-pub(super) fn pose(mut asked: Asked, mut notes: Vec<String>, segments: Option<&[Segment]>) -> Posed {
+pub(super) fn pose(
+    mut asked: Asked,
+    mut notes: Vec<String>,
+    segments: Option<&[Segment]>,
+) -> Posed {
     let cells = std::mem::take(&mut asked.cells);
     let mut assumptions = Vec::new();
-    let defaulted: BTreeSet<&str> = cells.iter().filter(|c| c.defaulted).map(|c| c.channel.as_str()).collect();
+    let defaulted: BTreeSet<&str> = cells
+        .iter()
+        .filter(|c| c.defaulted)
+        .map(|c| c.channel.as_str())
+        .collect();
     for default in defaulted.iter().filter_map(|channel| defaults::of(channel)) {
         assumptions.push(format!("No history was used: {}.", default.sentence));
     }
-    let given = cells.iter().filter(|cell| cell.assumed && !cell.defaulted).count();
+    let given = cells
+        .iter()
+        .filter(|cell| cell.assumed && !cell.defaulted)
+        .count();
     if given > 0 {
-        assumptions.push(format!("{given} given curves are guesses by the caller's own mark."));
+        assumptions.push(format!(
+            "{given} given curves are guesses by the caller's own mark."
+        ));
     }
     assumptions.extend(notes.drain(..).map(|note| format!("{note}.")));
 
@@ -100,8 +146,16 @@ pub(super) fn pose(mut asked: Asked, mut notes: Vec<String>, segments: Option<&[
     let mut posed = Vec::with_capacity(cells.len());
     for cell in cells {
         assumed.push(cell.assumed);
-        let (segment, channel) = (segment_index.of(cell.segment), channel_index.of(cell.channel));
-        posed.push(Cell { segment, channel, curve: cell.curve, bounds: cell.bounds });
+        let (segment, channel) = (
+            segment_index.of(cell.segment),
+            channel_index.of(cell.channel),
+        );
+        posed.push(Cell {
+            segment,
+            channel,
+            curve: cell.curve,
+            bounds: cell.bounds,
+        });
     }
     let problem = Problem {
         budget: asked.budget,
@@ -111,7 +165,13 @@ pub(super) fn pose(mut asked: Asked, mut notes: Vec<String>, segments: Option<&[
         channels: channel_index.slices,
         cells: posed,
     };
-    Posed { problem, currency: asked.currency, assumed, assumptions, freshness: segments.map(freshness) }
+    Posed {
+        problem,
+        currency: asked.currency,
+        assumed,
+        assumptions,
+        freshness: segments.map(freshness),
+    }
 }
 
 /// Numbers names in the order they come.
@@ -123,7 +183,11 @@ struct Index {
 
 impl Index {
     fn new(bounds: Vec<(String, Bounds)>) -> Self {
-        Self { bounds: bounds.into_iter().collect(), numbers: HashMap::new(), slices: Vec::new() }
+        Self {
+            bounds: bounds.into_iter().collect(),
+            numbers: HashMap::new(),
+            slices: Vec::new(),
+        }
     }
 
     fn of(&mut self, name: String) -> usize {
@@ -131,7 +195,10 @@ impl Index {
             return number;
         }
         let bounds = self.bounds.get(&name).copied().unwrap_or_default();
-        self.slices.push(Slice { name: name.clone(), bounds });
+        self.slices.push(Slice {
+            name: name.clone(),
+            bounds,
+        });
         self.numbers.insert(name, self.slices.len() - 1);
         self.slices.len() - 1
     }
@@ -139,7 +206,10 @@ impl Index {
 
 /// The segments' freshness as one: as old as the oldest, degraded if any is.
 fn freshness(segments: &[Segment]) -> Freshness {
-    let all: Vec<&Freshness> = segments.iter().filter_map(|segment| segment.freshness.as_ref()).collect();
+    let all: Vec<&Freshness> = segments
+        .iter()
+        .filter_map(|segment| segment.freshness.as_ref())
+        .collect();
     let reasons: BTreeSet<&String> = all.iter().flat_map(|one| &one.degraded_reasons).collect();
     let times = all.iter().filter_map(|one| one.complete_through.as_ref());
     Freshness {
@@ -170,10 +240,18 @@ pub(super) fn answer(posed: Posed, plan: &Plan) -> pb::AllocateBudgetResponse {
         });
     }
     let prices = plan.prices.iter();
-    let shadow_prices = prices.map(|&(of, price)| pb::ShadowPrice { constraint: problem.name(of), price }).collect();
+    let shadow_prices = prices
+        .map(|&(of, price)| pb::ShadowPrice {
+            constraint: problem.name(of),
+            price,
+        })
+        .collect();
     pb::AllocateBudgetResponse {
         cells,
-        budget: Some(Money { currency_code: posed.currency, minor_units: problem.budget }),
+        budget: Some(Money {
+            currency_code: posed.currency,
+            minor_units: problem.budget,
+        }),
         spend_minor: plan.spend.iter().sum(),
         expected_profit_minor,
         shadow_prices,

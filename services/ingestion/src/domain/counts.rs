@@ -73,8 +73,17 @@ impl Summary {
             match self.reasons.get_mut(&key) {
                 Some(reason) => reason.rows += 1,
                 None if room => {
-                    let (field, description) = (violation.field.clone(), violation.description.clone());
-                    self.reasons.insert(key, Reason { field, rows: 1, first_line: line, description });
+                    let (field, description) =
+                        (violation.field.clone(), violation.description.clone());
+                    self.reasons.insert(
+                        key,
+                        Reason {
+                            field,
+                            rows: 1,
+                            first_line: line,
+                            description,
+                        },
+                    );
                 }
                 None => {}
             }
@@ -83,10 +92,14 @@ impl Summary {
 
     /// Adds the time and value of an accepted row.
     pub fn add_accepted(&mut self, judged: &Judged) {
-        let Verdict::Accept(standard) = &judged.verdict else { return };
+        let Verdict::Accept(standard) = &judged.verdict else {
+            return;
+        };
         let time = standard.event_time;
         self.first_time = Some(self.first_time.map_or(time, |first| first.min(time)));
         self.last_time = Some(self.last_time.map_or(time, |last| last.max(time)));
-        self.value_minor = self.value_minor.saturating_add(standard.value_minor.unwrap_or_default());
+        self.value_minor = self
+            .value_minor
+            .saturating_add(standard.value_minor.unwrap_or_default());
     }
 }

@@ -14,7 +14,10 @@ const SCALE_MAX: i32 = 30;
 
 impl Decimal {
     /// The number one.
-    pub const ONE: Self = Self { mantissa: 1, scale: 0 };
+    pub const ONE: Self = Self {
+        mantissa: 1,
+        scale: 0,
+    };
 
     /// Reads `12`, `-0.5`, `+3.`, `.25` or `1.2e-3`. Returns `None` for anything else, and for more than 30 digits.
     pub fn parse(text: &str) -> Option<Self> {
@@ -24,7 +27,13 @@ impl Decimal {
             rest => (false, rest),
         };
         let (digits, exponent) = match digits.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-            Some(at) => (&digits[..at], std::str::from_utf8(&digits[at + 1..]).ok()?.parse::<i32>().ok()?),
+            Some(at) => (
+                &digits[..at],
+                std::str::from_utf8(&digits[at + 1..])
+                    .ok()?
+                    .parse::<i32>()
+                    .ok()?,
+            ),
             None => (digits, 0),
         };
         let mut mantissa: i128 = 0;
@@ -50,29 +59,48 @@ impl Decimal {
         let scale = fraction.unwrap_or(0) - exponent;
         let signed = if negative { -mantissa } else { mantissa };
         if scale >= 0 {
-            Some(Self { mantissa: signed, scale: scale.unsigned_abs() })
+            Some(Self {
+                mantissa: signed,
+                scale: scale.unsigned_abs(),
+            })
         } else {
             let raised = signed.checked_mul(power_of_ten(scale.unsigned_abs())?)?;
-            Some(Self { mantissa: raised, scale: 0 })
+            Some(Self {
+                mantissa: raised,
+                scale: 0,
+            })
         }
     }
 
     /// Returns the exact product, or `None` when it is too large to hold.
     pub fn times(self, other: Self) -> Option<Self> {
-        Some(Self { mantissa: self.mantissa.checked_mul(other.mantissa)?, scale: self.scale + other.scale })
+        Some(Self {
+            mantissa: self.mantissa.checked_mul(other.mantissa)?,
+            scale: self.scale + other.scale,
+        })
     }
 
     /// Returns the exact sum, or `None` when it is too large to hold.
     pub fn plus(self, other: Self) -> Option<Self> {
         let scale = self.scale.max(other.scale);
-        let left = self.mantissa.checked_mul(power_of_ten(scale - self.scale)?)?;
-        let right = other.mantissa.checked_mul(power_of_ten(scale - other.scale)?)?;
-        Some(Self { mantissa: left.checked_add(right)?, scale })
+        let left = self
+            .mantissa
+            .checked_mul(power_of_ten(scale - self.scale)?)?;
+        let right = other
+            .mantissa
+            .checked_mul(power_of_ten(scale - other.scale)?)?;
+        Some(Self {
+            mantissa: left.checked_add(right)?,
+            scale,
+        })
     }
 
     /// Returns the number with its sign turned.
     pub fn negated(self) -> Self {
-        Self { mantissa: -self.mantissa, scale: self.scale }
+        Self {
+            mantissa: -self.mantissa,
+            scale: self.scale,
+        }
     }
 
     /// Returns the number in units of `10^-places`, rounded half to even, or `None` when it does not fit.
@@ -80,10 +108,14 @@ impl Decimal {
     /// Money in a currency with two decimals is `in_units(2)`, its minor units.
     pub fn in_units(self, places: u32) -> Option<i64> {
         if self.scale <= places {
-            let raised = self.mantissa.checked_mul(power_of_ten(places - self.scale)?)?;
+            let raised = self
+                .mantissa
+                .checked_mul(power_of_ten(places - self.scale)?)?;
             return i64::try_from(raised).ok();
         }
-        let Some(divisor) = power_of_ten(self.scale - places) else { return Some(0) };
+        let Some(divisor) = power_of_ten(self.scale - places) else {
+            return Some(0);
+        };
         let quotient = self.mantissa.div_euclid(divisor);
         let remainder = self.mantissa.rem_euclid(divisor);
         let up = match (remainder * 2).cmp(&divisor) {
@@ -117,14 +149,18 @@ impl Decimal {
 
 /// Returns `10^exponent`, or `None` above 10^37.
 fn power_of_ten(exponent: u32) -> Option<i128> {
-    if exponent > 37 { None } else { 10i128.checked_pow(exponent) }
+    if exponent > 37 {
+        None
+    } else {
+        10i128.checked_pow(exponent)
+    }
 }
 
 /// Returns how many decimals a currency of ISO 4217 has, 2 unless the standard says otherwise.
 pub fn currency_decimals(code: &str) -> u32 {
     match code {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
-        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
+        | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
         "CLF" | "UYW" => 4,
         _ => 2,
@@ -144,7 +180,11 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, places: u32, expected: Option<i64>) {
-        assert_eq!(Decimal::parse(text).and_then(|number| number.in_units(places)), expected, "{text}");
+        assert_eq!(
+            Decimal::parse(text).and_then(|number| number.in_units(places)),
+            expected,
+            "{text}"
+        );
     }
 
     #[test]
@@ -161,7 +201,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_number() {
-        for text in ["", "-", ".", "abc", "1.2.3", "1,5", "0x10", "NaN", "inf", "1e", "1e99", "１"] {
+        for text in [
+            "", "-", ".", "abc", "1.2.3", "1,5", "0x10", "NaN", "inf", "1e", "1e99", "１",
+        ] {
             check(text, 2, None);
         }
         check(&"9".repeat(31), 0, None);
@@ -170,9 +212,16 @@ mod tests {
 
     #[test]
     fn rounds_half_to_even_on_both_sides_of_zero() {
-        for (text, expected) in
-            [("0.5", 0), ("1.5", 2), ("2.5", 2), ("-0.5", 0), ("-1.5", -2), ("-2.5", -2), ("2.51", 3), ("-2.51", -3)]
-        {
+        for (text, expected) in [
+            ("0.5", 0),
+            ("1.5", 2),
+            ("2.5", 2),
+            ("-0.5", 0),
+            ("-1.5", -2),
+            ("-2.5", -2),
+            ("2.51", 3),
+            ("-2.51", -3),
+        ] {
             check(text, 0, Some(expected));
         }
     }
@@ -181,7 +230,10 @@ mod tests {
     fn multiplies_exactly() {
         let price = Decimal::parse("0.001").expect("number");
         let pieces = Decimal::parse("12540").expect("number");
-        assert_eq!(price.times(pieces).and_then(|value| value.in_units(2)), Some(1254));
+        assert_eq!(
+            price.times(pieces).and_then(|value| value.in_units(2)),
+            Some(1254)
+        );
     }
 
     proptest! {

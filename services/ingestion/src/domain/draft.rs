@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use prost::Message;
 use prost_types::Struct;
 
-use super::keys::{Hash, Keys, hex};
 use super::Violation;
+use super::keys::{Hash, Keys, hex};
 
 /// Longest message id, in bytes.
 pub const MESSAGE_ID_BYTES_MAX: usize = 128;
@@ -51,13 +51,21 @@ impl Draft {
         let mut violations = Vec::new();
         let event_time = match event.event_time {
             None => {
-                violations.push(Violation::new("event_time", "MISSING_TIME", "an event needs a time"));
+                violations.push(Violation::new(
+                    "event_time",
+                    "MISSING_TIME",
+                    "an event needs a time",
+                ));
                 None
             }
             Some(time) => {
                 let read = runtime::time::from_proto(&time);
                 if read.is_none() {
-                    violations.push(Violation::new("event_time", "INVALID_TIME", "the time is out of range"));
+                    violations.push(Violation::new(
+                        "event_time",
+                        "INVALID_TIME",
+                        "the time is out of range",
+                    ));
                 }
                 read
             }

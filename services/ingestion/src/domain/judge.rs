@@ -115,11 +115,17 @@ pub struct Judge<'a> {
 impl Judge<'_> {
     /// Judges one draft; everything that is wrong with it is listed.
     pub fn judge(&self, mut draft: Draft) -> Judged {
-        let event_id = self.keys.event_id(&self.tenant.id, &draft.source, &draft.message_id);
+        let event_id = self
+            .keys
+            .event_id(&self.tenant.id, &draft.source, &draft.message_id);
         let refused = malformed(&draft);
         let judged = |draft_source: &str, message_id: String, content, marks, verdict| Judged {
             message_id,
-            source: if is_source_name(draft_source) { draft_source.to_owned() } else { String::new() },
+            source: if is_source_name(draft_source) {
+                draft_source.to_owned()
+            } else {
+                String::new()
+            },
             event_id,
             content,
             marks,
@@ -131,7 +137,13 @@ impl Judge<'_> {
             if message_id.len() > MESSAGE_ID_BYTES_MAX {
                 message_id.clear();
             }
-            return judged(&source, message_id, draft.content, draft.marks, Verdict::Reject(refused));
+            return judged(
+                &source,
+                message_id,
+                draft.content,
+                draft.marks,
+                Verdict::Reject(refused),
+            );
         }
         if !draft.unreadable {
             self.check(&mut draft);
@@ -144,35 +156,68 @@ impl Judge<'_> {
         match time {
             None => {
                 let mut marks = std::mem::take(&mut draft.marks);
-                if violations.iter().any(|violation| violation.reason == "MISSING_IDENTIFIER") {
+                if violations
+                    .iter()
+                    .any(|violation| violation.reason == "MISSING_IDENTIFIER")
+                {
                     marks.push("missing_identifier".to_owned());
                 }
                 let kept = draft.hashed(self.keys, &self.tenant.id).encode_to_vec();
-                judged(&source, message_id, content, marks, Verdict::Quarantine { kept, violations })
+                judged(
+                    &source,
+                    message_id,
+                    content,
+                    marks,
+                    Verdict::Quarantine { kept, violations },
+                )
             }
             Some(time) => {
                 let marks = draft.marks.clone();
                 let standard = self.standardise(draft, event_id, time);
-                judged(&source, message_id, content, marks, Verdict::Accept(standard))
+                judged(
+                    &source,
+                    message_id,
+                    content,
+                    marks,
+                    Verdict::Accept(standard),
+                )
             }
         }
     }
 
     /// Adds to the draft's violations all that keeps it from being accepted.
     fn check(&self, draft: &mut Draft) {
-        let Draft { violations, identifiers, .. } = draft;
-        let mut fail = |field: &str, reason, text: String| violations.push(Violation::new(field, reason, text));
+        let Draft {
+            violations,
+            identifiers,
+            ..
+        } = draft;
+        let mut fail = |field: &str, reason, text: String| {
+            violations.push(Violation::new(field, reason, text))
+        };
         if draft.kind.is_empty() {
-            fail("type", "MISSING_TYPE", "an event needs a type, for example `Order Completed`".into());
+            fail(
+                "type",
+                "MISSING_TYPE",
+                "an event needs a type, for example `Order Completed`".into(),
+            );
         }
         identifiers.retain(|identifier| !identifier.value.trim().is_empty());
         if identifiers.is_empty() {
-            fail("identifiers", "MISSING_IDENTIFIER", "nothing says which customer this is".into());
+            fail(
+                "identifiers",
+                "MISSING_IDENTIFIER",
+                "nothing says which customer this is".into(),
+            );
         }
         for (index, identifier) in identifiers.iter().enumerate() {
             if !is_namespace(&identifier.namespace) {
                 let field = format!("identifiers[{index}].namespace");
-                fail(&field, "INVALID_NAMESPACE", "a namespace is lower snake case, at most 64 bytes".into());
+                fail(
+                    &field,
+                    "INVALID_NAMESPACE",
+                    "a namespace is lower snake case, at most 64 bytes".into(),
+                );
             }
         }
         if let Some(time) = draft.event_time {
@@ -180,51 +225,112 @@ impl Judge<'_> {
         }
         if let Some(value) = &draft.value {
             self.check_currency("value.currency_code", &value.currency_code, &mut fail);
-            check_amount("value.minor_units", value.minor_units, limits::AMOUNT_MAX, &mut fail);
+            check_amount(
+                "value.minor_units",
+                value.minor_units,
+                limits::AMOUNT_MAX,
+                &mut fail,
+            );
             if draft.kind == "Order Refunded" && value.minor_units > 0 {
-                fail("value.minor_units", "INVALID_VALUE", "the value of a refund is negative or zero".into());
+                fail(
+                    "value.minor_units",
+                    "INVALID_VALUE",
+                    "the value of a refund is negative or zero".into(),
+                );
             }
         }
         for (index, item) in draft.items.iter().enumerate() {
             let field = |name: &str| format!("items[{index}].{name}");
-            check_amount(&field("quantity_milli"), item.quantity_milli, limits::QUANTITY_MILLI_MAX, &mut fail);
+            check_amount(
+                &field("quantity_milli"),
+                item.quantity_milli,
+                limits::QUANTITY_MILLI_MAX,
+                &mut fail,
+            );
             if let Some(price) = &item.unit_price {
-                self.check_currency(&field("unit_price.currency_code"), &price.currency_code, &mut fail);
-                check_amount(&field("unit_price.minor_units"), price.minor_units, limits::AMOUNT_MAX, &mut fail);
+                self.check_currency(
+                    &field("unit_price.currency_code"),
+                    &price.currency_code,
+                    &mut fail,
+                );
+                check_amount(
+                    &field("unit_price.minor_units"),
+                    price.minor_units,
+                    limits::AMOUNT_MAX,
+                    &mut fail,
+                );
                 let worth = i128::from(item.quantity_milli) * i128::from(price.minor_units) / 1000;
                 if worth.unsigned_abs() > u128::from(limits::AMOUNT_MAX.unsigned_abs()) {
-                    fail(&field("quantity_milli"), "AMOUNT_OUT_OF_RANGE", "quantity times price is too large".into());
+                    fail(
+                        &field("quantity_milli"),
+                        "AMOUNT_OUT_OF_RANGE",
+                        "quantity times price is too large".into(),
+                    );
                 }
             }
         }
         if let Some(properties) = &mut draft.properties {
-            let hash = |name: &str, value: &str| hex(&self.keys.fragment(&self.tenant.id, name, value));
+            let hash =
+                |name: &str, value: &str| hex(&self.keys.fragment(&self.tenant.id, name, value));
             if !mask::mask(properties, self.policies, &hash) {
-                fail("properties", "TOO_DEEP", format!("properties are at most {} levels deep", mask::DEPTH_MAX));
+                fail(
+                    "properties",
+                    "TOO_DEEP",
+                    format!("properties are at most {} levels deep", mask::DEPTH_MAX),
+                );
             }
         }
     }
 
-    fn check_time(&self, time: DateTime<Utc>, live: bool, fail: &mut impl FnMut(&str, &'static str, String)) {
+    fn check_time(
+        &self,
+        time: DateTime<Utc>,
+        live: bool,
+        fail: &mut impl FnMut(&str, &'static str, String),
+    ) {
         if time < DateTime::UNIX_EPOCH {
-            fail("event_time", "TIME_OUT_OF_RANGE", "the time lies before 1970".into());
+            fail(
+                "event_time",
+                "TIME_OUT_OF_RANGE",
+                "the time lies before 1970".into(),
+            );
         } else if time > self.now + self.tolerance.future {
-            fail("event_time", "TIME_IN_FUTURE", "the time lies further in the future than is tolerated".into());
+            fail(
+                "event_time",
+                "TIME_IN_FUTURE",
+                "the time lies further in the future than is tolerated".into(),
+            );
         } else if live && time < self.now - self.tolerance.age {
             let days = self.tolerance.age.num_days();
-            fail("event_time", "TOO_OLD", format!("a live event may be {days} days old; import older ones as a file"));
+            fail(
+                "event_time",
+                "TOO_OLD",
+                format!("a live event may be {days} days old; import older ones as a file"),
+            );
         }
     }
 
-    fn check_currency(&self, field: &str, code: &str, fail: &mut impl FnMut(&str, &'static str, String)) {
+    fn check_currency(
+        &self,
+        field: &str,
+        code: &str,
+        fail: &mut impl FnMut(&str, &'static str, String),
+    ) {
         if code == self.tenant.currency {
             return;
         }
         if is_currency_code(code) {
-            let text = format!("no rate is known from {code} to the tenant's {}", self.tenant.currency);
+            let text = format!(
+                "no rate is known from {code} to the tenant's {}",
+                self.tenant.currency
+            );
             fail(field, "NO_EXCHANGE_RATE", text);
         } else {
-            fail(field, "INVALID_CURRENCY", "a currency is an ISO 4217 code, for example `GBP`".into());
+            fail(
+                field,
+                "INVALID_CURRENCY",
+                "a currency is an ISO 4217 code, for example `GBP`".into(),
+            );
         }
     }
 
@@ -253,20 +359,40 @@ impl Judge<'_> {
             local_minute: Some(local_minute(time, self.tenant.zone)),
             marks: draft.marks,
         };
-        Standard { payload: event.encode_to_vec(), fragment, event_time: time, value_minor }
+        Standard {
+            payload: event.encode_to_vec(),
+            fragment,
+            event_time: time,
+            value_minor,
+        }
     }
 
     /// Returns the fragments of the identifiers, the strongest first, each once.
     fn fragments(&self, identifiers: &[Identifier]) -> Vec<FragmentRef> {
-        let mut ordered: Vec<_> = identifiers.iter().map(|one| (strength(&one.namespace), one)).collect();
+        let mut ordered: Vec<_> = identifiers
+            .iter()
+            .map(|one| (strength(&one.namespace), one))
+            .collect();
         ordered.sort_by(|(left, a), (right, b)| {
-            right.cmp(left).then_with(|| (&a.namespace, a.value.trim()).cmp(&(&b.namespace, b.value.trim())))
+            right
+                .cmp(left)
+                .then_with(|| (&a.namespace, a.value.trim()).cmp(&(&b.namespace, b.value.trim())))
         });
         let mut fragments: Vec<FragmentRef> = Vec::with_capacity(ordered.len());
         for (strength, Identifier { namespace, value }) in ordered {
-            let fragment_id = self.keys.fragment(&self.tenant.id, namespace, value).to_vec();
-            if fragments.iter().all(|known| known.fragment_id != fragment_id) {
-                fragments.push(FragmentRef { fragment_id, namespace: namespace.clone(), strength: strength.into() });
+            let fragment_id = self
+                .keys
+                .fragment(&self.tenant.id, namespace, value)
+                .to_vec();
+            if fragments
+                .iter()
+                .all(|known| known.fragment_id != fragment_id)
+            {
+                fragments.push(FragmentRef {
+                    fragment_id,
+                    namespace: namespace.clone(),
+                    strength: strength.into(),
+                });
             }
         }
         fragments
@@ -295,37 +421,82 @@ fn is_namespace(name: &str) -> bool {
         && name.bytes().all(plain)
 }
 
-fn check_amount(field: &str, amount: i64, most: i64, fail: &mut impl FnMut(&str, &'static str, String)) {
+fn check_amount(
+    field: &str,
+    amount: i64,
+    most: i64,
+    fail: &mut impl FnMut(&str, &'static str, String),
+) {
     if amount.unsigned_abs() > most.unsigned_abs() {
-        fail(field, "AMOUNT_OUT_OF_RANGE", format!("at most {most} either way"));
+        fail(
+            field,
+            "AMOUNT_OUT_OF_RANGE",
+            format!("at most {most} either way"),
+        );
     }
 }
 
 /// Lists what makes a draft too malformed to keep.
 fn malformed(draft: &Draft) -> Vec<Violation> {
     let mut found = Vec::new();
-    let mut fail = |field: &str, reason, text: String| found.push(Violation::new(field, reason, text));
+    let mut fail =
+        |field: &str, reason, text: String| found.push(Violation::new(field, reason, text));
     match draft.message_id.len() {
-        0 => fail("message_id", "MISSING_MESSAGE_ID", "an event needs a message id".into()),
+        0 => fail(
+            "message_id",
+            "MISSING_MESSAGE_ID",
+            "an event needs a message id".into(),
+        ),
         // A database may refuse such characters, and with them everything that shares the commit.
         1..=MESSAGE_ID_BYTES_MAX if draft.message_id.contains(char::is_control) => {
-            fail("message_id", "INVALID_MESSAGE_ID", "a message id has no control characters".into());
+            fail(
+                "message_id",
+                "INVALID_MESSAGE_ID",
+                "a message id has no control characters".into(),
+            );
         }
         1..=MESSAGE_ID_BYTES_MAX => {}
-        _ => fail("message_id", "TOO_LONG", format!("a message id has at most {MESSAGE_ID_BYTES_MAX} bytes")),
+        _ => fail(
+            "message_id",
+            "TOO_LONG",
+            format!("a message id has at most {MESSAGE_ID_BYTES_MAX} bytes"),
+        ),
     }
     if !is_source_name(&draft.source) {
-        fail("source", "INVALID_SOURCE", "a source is 1 to 64 bytes of a-z, 0-9, _ and -".into());
+        fail(
+            "source",
+            "INVALID_SOURCE",
+            "a source is 1 to 64 bytes of a-z, 0-9, _ and -".into(),
+        );
     }
     if draft.kind.len() > limits::NAME_BYTES_MAX {
-        fail("type", "TOO_LONG", format!("a type has at most {} bytes", limits::NAME_BYTES_MAX));
+        fail(
+            "type",
+            "TOO_LONG",
+            format!("a type has at most {} bytes", limits::NAME_BYTES_MAX),
+        );
     }
     if draft.identifiers.len() > limits::IDENTIFIERS_MAX {
-        fail("identifiers", "TOO_MANY", format!("an event has at most {} identifiers", limits::IDENTIFIERS_MAX));
+        fail(
+            "identifiers",
+            "TOO_MANY",
+            format!(
+                "an event has at most {} identifiers",
+                limits::IDENTIFIERS_MAX
+            ),
+        );
     }
-    for (index, identifier) in draft.identifiers.iter().enumerate().take(limits::IDENTIFIERS_MAX) {
+    for (index, identifier) in draft
+        .identifiers
+        .iter()
+        .enumerate()
+        .take(limits::IDENTIFIERS_MAX)
+    {
         if identifier.value.len() > limits::IDENTIFIER_BYTES_MAX {
-            let text = format!("an identifier has at most {} bytes", limits::IDENTIFIER_BYTES_MAX);
+            let text = format!(
+                "an identifier has at most {} bytes",
+                limits::IDENTIFIER_BYTES_MAX
+            );
             fail(&format!("identifiers[{index}].value"), "TOO_LONG", text);
         }
         if identifier.namespace.len() > limits::NAME_BYTES_MAX {
@@ -334,26 +505,51 @@ fn malformed(draft: &Draft) -> Vec<Violation> {
         }
     }
     if draft.items.len() > limits::ITEMS_MAX {
-        fail("items", "TOO_MANY", format!("an event has at most {} items", limits::ITEMS_MAX));
+        fail(
+            "items",
+            "TOO_MANY",
+            format!("an event has at most {} items", limits::ITEMS_MAX),
+        );
     }
     for (index, item) in draft.items.iter().enumerate().take(limits::ITEMS_MAX) {
         check_item(index, item, &mut fail);
     }
-    if draft.properties.as_ref().is_some_and(|properties| properties.encoded_len() > limits::PROPERTIES_BYTES_MAX) {
-        fail("properties", "TOO_LARGE", format!("properties have at most {} bytes", limits::PROPERTIES_BYTES_MAX));
+    if draft
+        .properties
+        .as_ref()
+        .is_some_and(|properties| properties.encoded_len() > limits::PROPERTIES_BYTES_MAX)
+    {
+        fail(
+            "properties",
+            "TOO_LARGE",
+            format!(
+                "properties have at most {} bytes",
+                limits::PROPERTIES_BYTES_MAX
+            ),
+        );
     }
     if draft.size > limits::EVENT_BYTES_MAX {
-        fail("", "TOO_LARGE", format!("an event has at most {} bytes", limits::EVENT_BYTES_MAX));
+        fail(
+            "",
+            "TOO_LARGE",
+            format!("an event has at most {} bytes", limits::EVENT_BYTES_MAX),
+        );
     }
     found
 }
 
 fn check_item(index: usize, item: &Item, fail: &mut impl FnMut(&str, &'static str, String)) {
-    for (name, text, most) in
-        [("product_id", &item.product_id, 128), ("name", &item.name, 512), ("category", &item.category, 256)]
-    {
+    for (name, text, most) in [
+        ("product_id", &item.product_id, 128),
+        ("name", &item.name, 512),
+        ("category", &item.category, 256),
+    ] {
         if text.len() > most {
-            fail(&format!("items[{index}].{name}"), "TOO_LONG", format!("at most {most} bytes"));
+            fail(
+                &format!("items[{index}].{name}"),
+                "TOO_LONG",
+                format!("at most {most} bytes"),
+            );
         }
     }
 }

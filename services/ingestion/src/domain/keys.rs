@@ -18,12 +18,19 @@ impl Keys {
     pub fn new(identity: IdentityKey) -> Self {
         let event = derive(&identity, "event id");
         let content = derive(&identity, "content");
-        Self { identity, event, content }
+        Self {
+            identity,
+            event,
+            content,
+        }
     }
 
     /// Returns the id of an event: what makes a message of a source unique within a tenant.
     pub fn event_id(&self, tenant: &str, source: &str, message_id: &str) -> Hash {
-        hash(&self.event, [tenant.as_bytes(), source.as_bytes(), message_id.as_bytes()])
+        hash(
+            &self.event,
+            [tenant.as_bytes(), source.as_bytes(), message_id.as_bytes()],
+        )
     }
 
     /// Returns the hash of an event's or a row's content, equal only for equal parts in equal order.
@@ -62,7 +69,15 @@ fn hash<'a>(key: &[u8; 32], parts: impl IntoIterator<Item = &'a [u8]>) -> Hash {
 /// Returns the lower-case hexadecimal text of a hash.
 pub fn hex(hash: &Hash) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    hash.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).map(char::from).collect()
+    hash.iter()
+        .flat_map(|byte| {
+            [
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ]
+        })
+        .map(char::from)
+        .collect()
 }
 
 #[cfg(test)]
@@ -72,7 +87,10 @@ mod tests {
     #[test]
     fn tells_parts_apart() {
         let key = [7; 32];
-        assert_ne!(hash(&key, [&b"ab"[..], b"c"]), hash(&key, [&b"a"[..], b"bc"]));
+        assert_ne!(
+            hash(&key, [&b"ab"[..], b"c"]),
+            hash(&key, [&b"a"[..], b"bc"])
+        );
         assert_ne!(hash(&key, [&b"ab"[..]]), hash(&key, [&b"ab"[..], b""]));
         assert_ne!(hash(&key, [&b"ab"[..]]), hash(&[8; 32], [&b"ab"[..]]));
     }

@@ -7,7 +7,8 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 
 use super::contract::{
-    Contract, Expression, IdentifierSource, ItemRule, KeyRule, LogicalType, PropertySource, TimeRule,
+    Contract, Expression, IdentifierSource, ItemRule, KeyRule, LogicalType, PropertySource,
+    TimeRule,
 };
 use super::decimal::Decimal;
 use super::draft::{Draft, MESSAGE_ID_BYTES_MAX};
@@ -53,18 +54,35 @@ struct Row<'a> {
 
 impl<'a> Mapper<'a> {
     /// Maps rows of `source` whose columns stand at `positions`, one per column of the contract.
-    pub fn new(contract: &'a Contract, source: &'a str, keys: &'a Keys, positions: Vec<usize>) -> Self {
+    pub fn new(
+        contract: &'a Contract,
+        source: &'a str,
+        keys: &'a Keys,
+        positions: Vec<usize>,
+    ) -> Self {
         debug_assert!(is_source_name(source) && positions.len() == contract.columns.len());
-        Self { contract, source, keys, positions }
+        Self {
+            contract,
+            source,
+            keys,
+            positions,
+        }
     }
 
     /// Maps a row; what is wrong with it is in the draft. `line` counts from 1.
     pub fn draft(&self, cells: &[&str], line: u64, seen: &mut Occurrences) -> Draft {
         let expected = self.positions.len();
-        let fits = if self.contract.is_ragged() { cells.len() >= expected } else { cells.len() == expected };
+        let fits = if self.contract.is_ragged() {
+            cells.len() >= expected
+        } else {
+            cells.len() == expected
+        };
         if !fits {
             let content = self.keys.content(cells.iter().map(|cell| cell.as_bytes()));
-            let text = format!("line {line}: the row has {} cells, {expected} are expected", cells.len());
+            let text = format!(
+                "line {line}: the row has {} cells, {expected} are expected",
+                cells.len()
+            );
             return Draft {
                 message_id: occurrence_id(&content, seen.count(content)),
                 source: self.source.to_owned(),
@@ -81,8 +99,17 @@ impl<'a> Mapper<'a> {
         let kind = self.kind(&row, &mut marks);
         let event_time = self.event_time(&mut row);
         let identifiers = self.identifiers(&row, &message_id);
-        let value = self.contract.value.as_ref().and_then(|rule| self.amount("value", rule, &mut row));
-        let items = self.contract.items.as_ref().map(|rule| self.items(rule, &mut row)).unwrap_or_default();
+        let value = self
+            .contract
+            .value
+            .as_ref()
+            .and_then(|rule| self.amount("value", rule, &mut row));
+        let items = self
+            .contract
+            .items
+            .as_ref()
+            .map(|rule| self.items(rule, &mut row))
+            .unwrap_or_default();
         Draft {
             message_id,
             source: self.source.to_owned(),
@@ -104,11 +131,19 @@ impl<'a> Mapper<'a> {
     /// Reads and types the cells.
     fn read<'r>(&self, cells: &[&'r str], line: u64) -> Row<'r> {
         let count = self.positions.len();
-        let mut row =
-            Row { line, cells: Vec::with_capacity(count), numbers: vec![None; count], rest: Vec::new(), violations: vec![] };
+        let mut row = Row {
+            line,
+            cells: Vec::with_capacity(count),
+            numbers: vec![None; count],
+            rest: Vec::new(),
+            violations: vec![],
+        };
         for (index, column) in self.contract.columns.iter().enumerate() {
             if column.logical_type == LogicalType::Array {
-                row.rest = cells[self.positions[index]..].iter().filter_map(|cell| self.value_of(cell)).collect();
+                row.rest = cells[self.positions[index]..]
+                    .iter()
+                    .filter_map(|cell| self.value_of(cell))
+                    .collect();
                 row.cells.push(row.rest.first().copied());
             } else {
                 row.cells.push(self.value_of(cells[self.positions[index]]));
@@ -120,8 +155,18 @@ impl<'a> Mapper<'a> {
 
     /// Returns a cell's value, `None` when it is missing.
     fn value_of<'r>(&self, cell: &'r str) -> Option<&'r str> {
-        let cell = if self.contract.file.trim { cell.trim() } else { cell };
-        (!self.contract.file.missing.iter().any(|missing| missing == cell)).then_some(cell)
+        let cell = if self.contract.file.trim {
+            cell.trim()
+        } else {
+            cell
+        };
+        (!self
+            .contract
+            .file
+            .missing
+            .iter()
+            .any(|missing| missing == cell))
+        .then_some(cell)
     }
 
     /// Checks a cell against its column and keeps its number.
@@ -137,7 +182,9 @@ impl<'a> Mapper<'a> {
             LogicalType::Text | LogicalType::Array => {}
             LogicalType::Number | LogicalType::Integer => match Decimal::parse(value) {
                 None => self.fail(row, index, "INVALID_NUMBER", "is no number"),
-                Some(number) if column.logical_type == LogicalType::Integer && !number.is_whole() => {
+                Some(number)
+                    if column.logical_type == LogicalType::Integer && !number.is_whole() =>
+                {
                     self.fail(row, index, "INVALID_NUMBER", "is no whole number");
                 }
                 number => row.numbers[index] = number,
@@ -155,20 +202,36 @@ impl<'a> Mapper<'a> {
         let column = &self.contract.columns[index];
         let position = self.positions.get(index).copied().unwrap_or(index) + 1;
         let value: String = match row.cells[index] {
-            Some(value) if !column.personal => format!("`{}` ", value.chars().take(40).collect::<String>()),
+            Some(value) if !column.personal => {
+                format!("`{}` ", value.chars().take(40).collect::<String>())
+            }
             Some(_) => "the value ".to_owned(),
             None => String::new(),
         };
-        let text = format!("line {}, column {position} ({}): {value}{problem}", row.line, column.name);
-        row.violations.push(Violation::new(column.name.clone(), reason, text));
+        let text = format!(
+            "line {}, column {position} ({}): {value}{problem}",
+            row.line, column.name
+        );
+        row.violations
+            .push(Violation::new(column.name.clone(), reason, text));
     }
 
     fn content(&self, row: &Row<'_>) -> Hash {
-        let cells = row.cells.iter().map(|cell| cell.unwrap_or_default().as_bytes());
-        self.keys.content(cells.chain(row.rest.iter().map(|cell| cell.as_bytes())))
+        let cells = row
+            .cells
+            .iter()
+            .map(|cell| cell.unwrap_or_default().as_bytes());
+        self.keys
+            .content(cells.chain(row.rest.iter().map(|cell| cell.as_bytes())))
     }
 
-    fn message_id(&self, row: &mut Row<'_>, content: Hash, seen: &mut Occurrences, marks: &mut Vec<String>) -> String {
+    fn message_id(
+        &self,
+        row: &mut Row<'_>,
+        content: Hash,
+        seen: &mut Occurrences,
+        marks: &mut Vec<String>,
+    ) -> String {
         let KeyRule::Columns(columns) = &self.contract.key else {
             let occurrence = seen.count(content);
             if occurrence > 1 {
@@ -181,14 +244,23 @@ impl<'a> Mapper<'a> {
             match row.cells[index] {
                 Some(part) => parts.push(part),
                 None => {
-                    self.fail(row, index, "MISSING_KEY", "the value is part of the row's key");
+                    self.fail(
+                        row,
+                        index,
+                        "MISSING_KEY",
+                        "the value is part of the row's key",
+                    );
                     return occurrence_id(&content, seen.count(content));
                 }
             }
         }
         let readable = parts.join("/");
         let plain = readable.len() <= MESSAGE_ID_BYTES_MAX && !readable.contains(char::is_control);
-        if plain && columns.iter().all(|&index| !self.contract.columns[index].personal) {
+        if plain
+            && columns
+                .iter()
+                .all(|&index| !self.contract.columns[index].personal)
+        {
             readable
         } else {
             hex(&self.keys.content(parts.iter().map(|part| part.as_bytes())))
@@ -197,9 +269,13 @@ impl<'a> Mapper<'a> {
 
     fn kind(&self, row: &Row<'_>, marks: &mut Vec<String>) -> String {
         let applies = |rule: &&super::contract::TypeRule| {
-            rule.when.as_ref().is_none_or(|condition| condition.holds(row.cells[condition.column]))
+            rule.when
+                .as_ref()
+                .is_none_or(|condition| condition.holds(row.cells[condition.column]))
         };
-        let Some(rule) = self.contract.types.iter().find(applies) else { return String::new() };
+        let Some(rule) = self.contract.types.iter().find(applies) else {
+            return String::new();
+        };
         marks.extend(rule.mark.clone());
         rule.kind.clone()
     }
@@ -214,9 +290,16 @@ impl<'a> Mapper<'a> {
                     }
                     return None;
                 };
-                let time = formats.iter().find_map(|format| format.read(text, self.contract.zone));
+                let time = formats
+                    .iter()
+                    .find_map(|format| format.read(text, self.contract.zone));
                 if time.is_none() {
-                    self.fail(row, *column, "INVALID_TIME", "is no time of the contract's format");
+                    self.fail(
+                        row,
+                        *column,
+                        "INVALID_TIME",
+                        "is no time of the contract's format",
+                    );
                 }
                 time
             }
@@ -229,9 +312,16 @@ impl<'a> Mapper<'a> {
                 IdentifierSource::Column(index) => row.cells[*index]?,
                 IdentifierSource::RowKey => message_id,
             };
-            Some(Identifier { namespace: namespace.clone(), value: value.to_owned() })
+            Some(Identifier {
+                namespace: namespace.clone(),
+                value: value.to_owned(),
+            })
         };
-        self.contract.identifiers.iter().filter_map(identifier).collect()
+        self.contract
+            .identifiers
+            .iter()
+            .filter_map(identifier)
+            .collect()
     }
 
     /// Computes an amount in minor units, rounded once, half to even. Missing or wrong numbers are told by their cells.
@@ -243,17 +333,27 @@ impl<'a> Mapper<'a> {
         let minor = exact.and_then(|amount| amount.in_units(self.contract.currency_decimals));
         if minor.is_none() {
             let text = format!("line {}: the amount is too large", row.line);
-            row.violations.push(Violation::new(field, "AMOUNT_OUT_OF_RANGE", text));
+            row.violations
+                .push(Violation::new(field, "AMOUNT_OUT_OF_RANGE", text));
         }
-        Some(Money { currency_code: self.contract.currency.clone(), minor_units: minor? })
+        Some(Money {
+            currency_code: self.contract.currency.clone(),
+            minor_units: minor?,
+        })
     }
 
     fn items(&self, rule: &ItemRule, row: &mut Row<'_>) -> Vec<Item> {
         if self.contract.columns[rule.product_id].logical_type == LogicalType::Array {
-            let item = |product: &&str| Item { product_id: (*product).to_owned(), quantity_milli: 1000, ..Item::default() };
+            let item = |product: &&str| Item {
+                product_id: (*product).to_owned(),
+                quantity_milli: 1000,
+                ..Item::default()
+            };
             return row.rest.iter().map(item).collect();
         }
-        let Some(product_id) = row.cells[rule.product_id] else { return Vec::new() };
+        let Some(product_id) = row.cells[rule.product_id] else {
+            return Vec::new();
+        };
         let quantity = match &rule.quantity {
             None => Some(1000),
             Some(quantity) if quantity.columns().any(|index| row.numbers[index].is_none()) => None,
@@ -262,16 +362,31 @@ impl<'a> Mapper<'a> {
                 let milli = exact.and_then(|pieces| pieces.in_units(3));
                 if milli.is_none() {
                     let text = format!("line {}: the quantity is too large", row.line);
-                    row.violations.push(Violation::new("items[0].quantity_milli", "AMOUNT_OUT_OF_RANGE", text));
+                    row.violations.push(Violation::new(
+                        "items[0].quantity_milli",
+                        "AMOUNT_OUT_OF_RANGE",
+                        text,
+                    ));
                 }
                 milli
             }
         };
-        let unit_price = rule.unit_price.as_ref().and_then(|price| self.amount("items[0].unit_price", price, row));
-        let category: Vec<&str> = rule.category.iter().filter_map(|index| row.cells[*index]).collect();
+        let unit_price = rule
+            .unit_price
+            .as_ref()
+            .and_then(|price| self.amount("items[0].unit_price", price, row));
+        let category: Vec<&str> = rule
+            .category
+            .iter()
+            .filter_map(|index| row.cells[*index])
+            .collect();
         vec![Item {
             product_id: product_id.to_owned(),
-            name: rule.name.and_then(|index| row.cells[index]).unwrap_or_default().to_owned(),
+            name: rule
+                .name
+                .and_then(|index| row.cells[index])
+                .unwrap_or_default()
+                .to_owned(),
             category: category.join("/"),
             quantity_milli: quantity.unwrap_or_default(),
             unit_price,
@@ -293,7 +408,13 @@ impl<'a> Mapper<'a> {
                         }
                         LogicalType::Boolean => value.and_then(flag).map(Kind::BoolValue),
                         LogicalType::Array => {
-                            let values = row.rest.iter().map(|cell| Value { kind: Some(text(cell)) }).collect();
+                            let values = row
+                                .rest
+                                .iter()
+                                .map(|cell| Value {
+                                    kind: Some(text(cell)),
+                                })
+                                .collect();
                             Some(Kind::ListValue(ListValue { values }))
                         }
                     }

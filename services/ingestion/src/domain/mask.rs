@@ -41,23 +41,54 @@ impl Policies {
     /// Returns what becomes of a property of this name.
     pub fn of(&self, name: &str) -> Policy {
         let plain = plain(name);
-        self.0.get(&plain).copied().unwrap_or_else(|| well_known(&plain))
+        self.0
+            .get(&plain)
+            .copied()
+            .unwrap_or_else(|| well_known(&plain))
     }
 }
 
 /// Returns the name in lower case without separators, so that `E-Mail` and `e_mail` are one.
 fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 fn well_known(plain: &str) -> Policy {
     match plain {
-        "email" | "emailaddress" | "mail" | "phone" | "phonenumber" | "telephone" | "mobile" | "mobilenumber" | "tel"
-        | "msisdn" | "ip" | "ipaddress" | "邮箱" | "手机" | "手机号" | "电话" => Policy::Hash,
-        "name" | "firstname" | "lastname" | "fullname" | "givenname" | "surname" | "middlename" | "customername"
-        | "address" | "address1" | "address2" | "street" | "streetaddress" | "birthday" | "birthdate" | "dateofbirth"
-        | "ssn" | "socialsecuritynumber" | "passport" | "passportnumber" | "idcard" | "cardnumber" | "iban"
-        | "password" | "姓名" | "客户名称" | "地址" | "身份证" => Policy::Drop,
+        "email" | "emailaddress" | "mail" | "phone" | "phonenumber" | "telephone" | "mobile"
+        | "mobilenumber" | "tel" | "msisdn" | "ip" | "ipaddress" | "邮箱" | "手机" | "手机号"
+        | "电话" => Policy::Hash,
+        "name"
+        | "firstname"
+        | "lastname"
+        | "fullname"
+        | "givenname"
+        | "surname"
+        | "middlename"
+        | "customername"
+        | "address"
+        | "address1"
+        | "address2"
+        | "street"
+        | "streetaddress"
+        | "birthday"
+        | "birthdate"
+        | "dateofbirth"
+        | "ssn"
+        | "socialsecuritynumber"
+        | "passport"
+        | "passportnumber"
+        | "idcard"
+        | "cardnumber"
+        | "iban"
+        | "password"
+        | "姓名"
+        | "客户名称"
+        | "地址"
+        | "身份证" => Policy::Drop,
         _ => Policy::Keep,
     }
 }
@@ -68,11 +99,20 @@ pub const DEPTH_MAX: usize = 8;
 /// Masks the properties in place, at every level; `hash` gives the text that replaces a value.
 ///
 /// Returns false when they are nested deeper than [`DEPTH_MAX`]; what lies deeper is taken out then, for it may be personal.
-pub fn mask(properties: &mut Struct, policies: &Policies, hash: &dyn Fn(&str, &str) -> String) -> bool {
+pub fn mask(
+    properties: &mut Struct,
+    policies: &Policies,
+    hash: &dyn Fn(&str, &str) -> String,
+) -> bool {
     mask_fields(properties, policies, hash, 1)
 }
 
-fn mask_fields(fields: &mut Struct, policies: &Policies, hash: &dyn Fn(&str, &str) -> String, depth: usize) -> bool {
+fn mask_fields(
+    fields: &mut Struct,
+    policies: &Policies,
+    hash: &dyn Fn(&str, &str) -> String,
+    depth: usize,
+) -> bool {
     if depth > DEPTH_MAX {
         fields.fields.clear();
         return false;
@@ -93,7 +133,12 @@ fn mask_fields(fields: &mut Struct, policies: &Policies, hash: &dyn Fn(&str, &st
     shallow
 }
 
-fn mask_value(value: &mut Value, policies: &Policies, hash: &dyn Fn(&str, &str) -> String, depth: usize) -> bool {
+fn mask_value(
+    value: &mut Value,
+    policies: &Policies,
+    hash: &dyn Fn(&str, &str) -> String,
+    depth: usize,
+) -> bool {
     match &mut value.kind {
         Some(Kind::StructValue(inner)) => mask_fields(inner, policies, hash, depth + 1),
         Some(Kind::ListValue(list)) if depth >= DEPTH_MAX => {
@@ -102,7 +147,9 @@ fn mask_value(value: &mut Value, policies: &Policies, hash: &dyn Fn(&str, &str) 
         }
         Some(Kind::ListValue(list)) => {
             // Every element is masked, also those after one that is too deep.
-            list.values.iter_mut().fold(true, |shallow, value| mask_value(value, policies, hash, depth + 1) & shallow)
+            list.values.iter_mut().fold(true, |shallow, value| {
+                mask_value(value, policies, hash, depth + 1) & shallow
+            })
         }
         _ => true,
     }
@@ -123,19 +170,44 @@ mod tests {
     use super::*;
 
     fn text(value: &str) -> Value {
-        Value { kind: Some(Kind::StringValue(value.into())) }
+        Value {
+            kind: Some(Kind::StringValue(value.into())),
+        }
     }
 
     fn fields(pairs: &[(&str, Value)]) -> Struct {
-        Struct { fields: pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect() }
+        Struct {
+            fields: pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+        }
     }
 
     #[test]
     fn takes_personal_fields_out_at_every_level() {
-        let inner = Value { kind: Some(Kind::StructValue(fields(&[("First Name", text("Ann")), ("colour", text("red"))]))) };
-        let list = Value { kind: Some(Kind::ListValue(prost_types::ListValue { values: vec![inner.clone()] })) };
-        let mut properties = fields(&[("E-Mail", text("a@b.c")), ("address", inner.clone()), ("gift", inner), ("all", list)]);
-        assert!(mask(&mut properties, &Policies::default(), &|_, value| format!("<{value}>")));
+        let inner = Value {
+            kind: Some(Kind::StructValue(fields(&[
+                ("First Name", text("Ann")),
+                ("colour", text("red")),
+            ]))),
+        };
+        let list = Value {
+            kind: Some(Kind::ListValue(prost_types::ListValue {
+                values: vec![inner.clone()],
+            })),
+        };
+        let mut properties = fields(&[
+            ("E-Mail", text("a@b.c")),
+            ("address", inner.clone()),
+            ("gift", inner),
+            ("all", list),
+        ]);
+        assert!(mask(
+            &mut properties,
+            &Policies::default(),
+            &|_, value| format!("<{value}>")
+        ));
         let written = format!("{properties:?}");
         assert!(written.contains("hash:<a@b.c>") && written.contains("red"));
         assert!(!written.contains("Ann") && !written.contains("address"));
@@ -155,15 +227,26 @@ mod tests {
     fn tells_when_it_is_too_deep() {
         let mut properties = fields(&[("leaf", text("x"))]);
         for _ in 0..DEPTH_MAX {
-            properties = fields(&[("in", Value { kind: Some(Kind::StructValue(properties)) })]);
+            properties = fields(&[(
+                "in",
+                Value {
+                    kind: Some(Kind::StructValue(properties)),
+                },
+            )]);
         }
-        assert!(!mask(&mut properties, &Policies::default(), &|_, _| String::new()));
+        assert!(!mask(&mut properties, &Policies::default(), &|_, _| {
+            String::new()
+        }));
     }
 
     #[test]
     fn leaves_nothing_personal_behind_what_is_too_deep() {
-        let struct_of = |inner| Value { kind: Some(Kind::StructValue(inner)) };
-        let list_of = |values| Value { kind: Some(Kind::ListValue(prost_types::ListValue { values })) };
+        let struct_of = |inner| Value {
+            kind: Some(Kind::StructValue(inner)),
+        };
+        let list_of = |values| Value {
+            kind: Some(Kind::ListValue(prost_types::ListValue { values })),
+        };
         let mut deep = fields(&[("email", text("a@b.c"))]);
         let mut list = list_of(vec![text("a@b.c")]);
         for _ in 0..DEPTH_MAX {
@@ -171,9 +254,17 @@ mod tests {
             list = list_of(vec![list]);
         }
         let beside = struct_of(fields(&[("email", text("a@b.c"))]));
-        let mut properties = fields(&[("all", list_of(vec![struct_of(deep), list, beside.clone()])), ("z", beside)]);
-        assert!(!mask(&mut properties, &Policies::default(), &|_, _| "hidden".into()));
+        let mut properties = fields(&[
+            ("all", list_of(vec![struct_of(deep), list, beside.clone()])),
+            ("z", beside),
+        ]);
+        assert!(!mask(&mut properties, &Policies::default(), &|_, _| {
+            "hidden".into()
+        }));
         let written = format!("{properties:?}");
-        assert!(!written.contains("a@b.c") && written.contains("hidden"), "{written}");
+        assert!(
+            !written.contains("a@b.c") && written.contains("hidden"),
+            "{written}"
+        );
     }
 }

@@ -34,7 +34,9 @@ impl Record {
         for (index, &end) in self.ends.iter().enumerate() {
             let cell = std::str::from_utf8(&self.bytes[start..end]).map_err(|error| {
                 let byte = self.bytes[start + error.valid_up_to()];
-                let problem = format!("the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 (it may be Latin-1)");
+                let problem = format!(
+                    "the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 (it may be Latin-1)"
+                );
                 FileFault::new(name, self.line, index as u64 + 1, problem)
             })?;
             cells.push(cell);
@@ -71,8 +73,19 @@ pub(super) struct Delimited {
 }
 
 impl Delimited {
-    pub(super) fn new(input: Input, name: String, separator: Separator, record_bytes_max: usize) -> Self {
-        Self { input, name, separator, record_bytes_max, line: 1 }
+    pub(super) fn new(
+        input: Input,
+        name: String,
+        separator: Separator,
+        record_bytes_max: usize,
+    ) -> Self {
+        Self {
+            input,
+            name,
+            separator,
+            record_bytes_max,
+            line: 1,
+        }
     }
 
     /// Reads the next record that is not blank. Returns false at the end.
@@ -110,8 +123,14 @@ impl Delimited {
                 }
                 state = step(self.separator, state, byte, record, &mut ended);
                 if record.bytes.len() > self.record_bytes_max {
-                    let problem = format!("the record is longer than {} bytes", self.record_bytes_max);
-                    return Err(FileFault::new(&self.name, record.line, record.ends.len() as u64 + 1, problem));
+                    let problem =
+                        format!("the record is longer than {} bytes", self.record_bytes_max);
+                    return Err(FileFault::new(
+                        &self.name,
+                        record.line,
+                        record.ends.len() as u64 + 1,
+                        problem,
+                    ));
                 }
             }
             self.input.consume(used);
@@ -124,9 +143,16 @@ impl Delimited {
     fn finish(&self, record: &mut Record, state: State) -> Result<bool, FileFault> {
         if state == State::Quoted {
             let problem = "a quotation mark is opened and never closed";
-            return Err(FileFault::new(&self.name, record.line, record.ends.len() as u64 + 1, problem));
+            return Err(FileFault::new(
+                &self.name,
+                record.line,
+                record.ends.len() as u64 + 1,
+                problem,
+            ));
         }
-        if state != State::CellStart || (self.separator != Separator::Blanks && !record.ends.is_empty()) {
+        if state != State::CellStart
+            || (self.separator != Separator::Blanks && !record.ends.is_empty())
+        {
             record.end_cell();
         }
         Ok(false)
@@ -134,7 +160,13 @@ impl Delimited {
 }
 
 /// Takes one byte.
-fn step(separator: Separator, state: State, byte: u8, record: &mut Record, ended: &mut bool) -> State {
+fn step(
+    separator: Separator,
+    state: State,
+    byte: u8,
+    record: &mut Record,
+    ended: &mut bool,
+) -> State {
     if separator == Separator::Blanks {
         return step_blanks(state, byte, record, ended);
     }
@@ -153,7 +185,10 @@ fn step(separator: Separator, state: State, byte: u8, record: &mut Record, ended
         (_, b'\n') => {
             // Unquoted lines may end with a carriage return too.
             let start = record.ends.last().copied().unwrap_or(0);
-            if state == State::Plain && record.bytes.len() > start && record.bytes.last() == Some(&b'\r') {
+            if state == State::Plain
+                && record.bytes.len() > start
+                && record.bytes.last() == Some(&b'\r')
+            {
                 record.bytes.pop();
             }
             record.end_cell();

@@ -11,7 +11,9 @@ use crate::domain::Violation;
 /// Reads an event; what is wrong is added to `violations`, the rest is read nevertheless.
 pub(super) fn event(object: &Value, line: u64, violations: &mut Vec<Violation>) -> Event {
     let mut reader = Reader { line, violations };
-    let Some(fields) = object.as_object() else { return Event::default() };
+    let Some(fields) = object.as_object() else {
+        return Event::default();
+    };
     let mut event = Event::default();
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
         match name.as_str() {
@@ -19,7 +21,9 @@ pub(super) fn event(object: &Value, line: u64, violations: &mut Vec<Violation>) 
             "source" => event.source = reader.text(name, value),
             "type" => event.r#type = reader.text(name, value),
             "event_time" | "eventTime" => {
-                let time = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+                let time = value
+                    .as_str()
+                    .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
                 if time.is_none() {
                     reader.wrong("event_time", "INVALID_TIME", "an RFC 3339 time is expected");
                 }
@@ -61,7 +65,10 @@ impl Reader<'_> {
 
     /// Reads a whole number, written as a number or, as protobuf does, as a text.
     fn whole(&mut self, field: &str, value: &Value) -> i64 {
-        match value.as_i64().or_else(|| value.as_str().and_then(|text| text.parse().ok())) {
+        match value
+            .as_i64()
+            .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+        {
             Some(number) => number,
             None => {
                 self.wrong(field, "INVALID_NUMBER", "a whole number is expected");
@@ -70,7 +77,12 @@ impl Reader<'_> {
         }
     }
 
-    fn list<T>(&mut self, field: &str, value: &Value, read: impl Fn(&mut Self, &str, &Map<String, Value>) -> T) -> Vec<T> {
+    fn list<T>(
+        &mut self,
+        field: &str,
+        value: &Value,
+        read: impl Fn(&mut Self, &str, &Map<String, Value>) -> T,
+    ) -> Vec<T> {
         let Some(elements) = value.as_array() else {
             self.wrong(field, "INVALID_JSON", "a list is expected");
             return Vec::new();
@@ -101,7 +113,11 @@ impl Reader<'_> {
 
     fn money(&mut self, path: &str, value: &Value) -> Option<Money> {
         let Some(fields) = value.as_object() else {
-            self.wrong(path, "INVALID_JSON", "an amount is an object with currency_code and minor_units");
+            self.wrong(
+                path,
+                "INVALID_JSON",
+                "an amount is an object with currency_code and minor_units",
+            );
             return None;
         };
         let mut money = Money::default();
@@ -124,7 +140,9 @@ impl Reader<'_> {
                 "product_id" | "productId" => item.product_id = self.text(&field, value),
                 "name" => item.name = self.text(&field, value),
                 "category" => item.category = self.text(&field, value),
-                "quantity_milli" | "quantityMilli" => item.quantity_milli = self.whole(&field, value),
+                "quantity_milli" | "quantityMilli" => {
+                    item.quantity_milli = self.whole(&field, value)
+                }
                 "unit_price" | "unitPrice" => item.unit_price = self.money(&field, value),
                 _ => self.wrong(&field, "UNKNOWN_FIELD", "an item has no such field"),
             }
@@ -134,7 +152,12 @@ impl Reader<'_> {
 }
 
 fn structure(fields: &Map<String, Value>) -> Struct {
-    Struct { fields: fields.iter().map(|(name, value)| (name.clone(), proto_value(value))).collect() }
+    Struct {
+        fields: fields
+            .iter()
+            .map(|(name, value)| (name.clone(), proto_value(value)))
+            .collect(),
+    }
 }
 
 fn proto_value(value: &Value) -> ProtoValue {
@@ -143,7 +166,9 @@ fn proto_value(value: &Value) -> ProtoValue {
         Value::Bool(flag) => Kind::BoolValue(*flag),
         Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
         Value::String(text) => Kind::StringValue(text.clone()),
-        Value::Array(elements) => Kind::ListValue(ListValue { values: elements.iter().map(proto_value).collect() }),
+        Value::Array(elements) => Kind::ListValue(ListValue {
+            values: elements.iter().map(proto_value).collect(),
+        }),
         Value::Object(fields) => Kind::StructValue(structure(fields)),
     };
     ProtoValue { kind: Some(kind) }

@@ -16,7 +16,12 @@ pub struct FileFault {
 impl FileFault {
     /// Says what is wrong at a place of a file.
     pub fn new(file: &str, line: u64, column: u64, problem: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line, column, problem: problem.into() }
+        Self {
+            file: file.to_owned(),
+            line,
+            column,
+            problem: problem.into(),
+        }
     }
 }
 
@@ -48,6 +53,8 @@ impl runtime::fault::Fault for FileFault {
         let place = [("line", self.line), ("column", self.column)];
         let place = place.into_iter().filter(|(_, number)| *number > 0);
         let place = place.map(|(name, number)| (name.to_owned(), number.to_string()));
-        std::iter::once(("file".to_owned(), self.file.clone())).chain(place).collect()
+        std::iter::once(("file".to_owned(), self.file.clone()))
+            .chain(place)
+            .collect()
     }
 }

@@ -47,7 +47,10 @@ impl Input {
         let start = plain.fill_buf().map_err(|error| fault(&error))?;
         let compressed = start.starts_with(&[0x1f, 0x8b]);
         let reader: Box<dyn BufRead + Send> = if compressed {
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(plain)))
+            Box::new(BufReader::with_capacity(
+                BUFFER_BYTES,
+                MultiGzDecoder::new(plain),
+            ))
         } else {
             Box::new(plain)
         };

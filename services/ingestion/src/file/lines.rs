@@ -26,7 +26,13 @@ pub(super) enum Line {
 
 impl Lines {
     pub(super) fn new(input: Input, name: String, line_bytes_max: usize) -> Self {
-        Self { input, name, line: 0, line_bytes_max, buffer: Vec::new() }
+        Self {
+            input,
+            name,
+            line: 0,
+            line_bytes_max,
+            buffer: Vec::new(),
+        }
     }
 
     /// Number of the line that was read last, from 1.

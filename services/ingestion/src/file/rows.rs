@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicU64;
 
 use serde_json::Value;
 
+use super::FileFault;
 use super::delimited::{Delimited, Record, Separator};
 use super::events::event;
 use super::input::Input;
 use super::lines::{Line, Lines};
-use super::FileFault;
 use crate::domain::Violation;
 use crate::domain::contract::{Contract, Format};
 use crate::domain::draft::Draft;
@@ -71,7 +71,8 @@ impl<'a> Rows<'a> {
         let reader = match separator {
             None => Reader::Lines(Lines::new(input, name.to_owned(), limits.record_bytes)),
             Some(separator) => {
-                let mut reader = Delimited::new(input, name.to_owned(), separator, limits.record_bytes);
+                let mut reader =
+                    Delimited::new(input, name.to_owned(), separator, limits.record_bytes);
                 if header {
                     reader.next(&mut record)?;
                     positions = header_positions(contract, &record, name)?;
@@ -95,7 +96,10 @@ impl<'a> Rows<'a> {
     /// Reads the next row, with the line that it begins on. Returns `None` at the end of the file.
     pub fn read_row(&mut self) -> Result<Option<(u64, Draft)>, FileFault> {
         if self.seen.distinct() > self.limits.distinct_rows {
-            let problem = format!("more than {} distinct rows; split it", self.limits.distinct_rows);
+            let problem = format!(
+                "more than {} distinct rows; split it",
+                self.limits.distinct_rows
+            );
             return Err(FileFault::new(&self.name, 0, 0, problem));
         }
         match &mut self.reader {
@@ -105,14 +109,19 @@ impl<'a> Rows<'a> {
                 }
                 let cells = self.record.cells(&self.name)?;
                 let line = self.record.line;
-                Ok(Some((line, self.mapper.draft(&cells, line, &mut self.seen))))
+                Ok(Some((
+                    line,
+                    self.mapper.draft(&cells, line, &mut self.seen),
+                )))
             }
             Reader::Lines(_) => self.next_line(),
         }
     }
 
     fn next_line(&mut self) -> Result<Option<(u64, Draft)>, FileFault> {
-        let Reader::Lines(lines) = &mut self.reader else { return Ok(None) };
+        let Reader::Lines(lines) = &mut self.reader else {
+            return Ok(None);
+        };
         let read = lines.next()?;
         let line = lines.line();
         let draft = match read {
@@ -123,7 +132,11 @@ impl<'a> Rows<'a> {
                 Draft {
                     message_id: format!("{}-{occurrence}", hex(&content)),
                     source: self.source.to_owned(),
-                    violations: vec![Violation::new("", "INVALID_JSON", format!("line {line}: {problem}"))],
+                    violations: vec![Violation::new(
+                        "",
+                        "INVALID_JSON",
+                        format!("line {line}: {problem}"),
+                    )],
                     unreadable: true,
                     content,
                     ..Draft::default()
@@ -139,8 +152,12 @@ impl<'a> Rows<'a> {
                 draft
             }
             Line::Object(object) => {
-                let texts: Vec<String> =
-                    self.contract.columns.iter().flat_map(|column| field_texts(&object, &column.name)).collect();
+                let texts: Vec<String> = self
+                    .contract
+                    .columns
+                    .iter()
+                    .flat_map(|column| field_texts(&object, &column.name))
+                    .collect();
                 let cells: Vec<&str> = texts.iter().map(String::as_str).collect();
                 self.mapper.draft(&cells, line, &mut self.seen)
             }
@@ -151,7 +168,10 @@ impl<'a> Rows<'a> {
 
 /// Returns the texts of a field by its path; a list gives one per element, anything missing an empty one.
 fn field_texts(object: &Value, path: &str) -> Vec<String> {
-    let found = object.get(path).or_else(|| path.split('.').try_fold(object, |value, name| value.get(name)));
+    let found = object.get(path).or_else(|| {
+        path.split('.')
+            .try_fold(object, |value, name| value.get(name))
+    });
     let text = |value: &Value| match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -166,15 +186,37 @@ fn field_texts(object: &Value, path: &str) -> Vec<String> {
 }
 
 /// Finds where each column stands; the order is free, but none may be missing or unknown.
-fn header_positions(contract: &Contract, header: &Record, file: &str) -> Result<Vec<usize>, FileFault> {
+fn header_positions(
+    contract: &Contract,
+    header: &Record,
+    file: &str,
+) -> Result<Vec<usize>, FileFault> {
     let names: Vec<&str> = header.cells(file)?.into_iter().map(str::trim).collect();
-    let missing: Vec<&str> =
-        contract.columns.iter().map(|column| column.name.as_str()).filter(|name| !names.contains(name)).collect();
-    let unknown = |(index, name): (usize, &&str)| contract.column(name).is_none().then(|| (index + 1, (*name).to_owned()));
+    let missing: Vec<&str> = contract
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .filter(|name| !names.contains(name))
+        .collect();
+    let unknown = |(index, name): (usize, &&str)| {
+        contract
+            .column(name)
+            .is_none()
+            .then(|| (index + 1, (*name).to_owned()))
+    };
     let unknown: Vec<(usize, String)> = names.iter().enumerate().filter_map(unknown).collect();
     if missing.is_empty() && unknown.is_empty() && names.len() == contract.columns.len() {
-        let position = |name: &str| names.iter().position(|known| *known == name).unwrap_or_default();
-        return Ok(contract.columns.iter().map(|column| position(&column.name)).collect());
+        let position = |name: &str| {
+            names
+                .iter()
+                .position(|known| *known == name)
+                .unwrap_or_default()
+        };
+        return Ok(contract
+            .columns
+            .iter()
+            .map(|column| position(&column.name))
+            .collect());
     }
     let mut problem = format!("the header does not fit the contract `{}`:", contract.id);
     if !missing.is_empty() {
@@ -182,7 +224,10 @@ fn header_positions(contract: &Contract, header: &Record, file: &str) -> Result<
     }
     if !unknown.is_empty() {
         let comma = if missing.is_empty() { "" } else { "," };
-        problem.push_str(&format!("{comma} not expected {}", quoted(unknown.iter().map(|(_, name)| name.as_str()))));
+        problem.push_str(&format!(
+            "{comma} not expected {}",
+            quoted(unknown.iter().map(|(_, name)| name.as_str()))
+        ));
     }
     if missing.is_empty() && unknown.is_empty() {
         problem.push_str(" a column is named twice");
@@ -194,7 +239,11 @@ fn header_positions(contract: &Contract, header: &Record, file: &str) -> Result<
 fn quoted<'n>(names: impl Iterator<Item = &'n str>) -> String {
     let short = |name: &str| format!("`{}`", name.chars().take(40).collect::<String>());
     let all: Vec<String> = names.map(short).collect();
-    if all.len() > 8 { format!("{} and {} more", all[..8].join(", "), all.len() - 8) } else { all.join(", ") }
+    if all.len() > 8 {
+        format!("{} and {} more", all[..8].join(", "), all.len() - 8)
+    } else {
+        all.join(", ")
+    }
 }
 
 #[cfg(test)]

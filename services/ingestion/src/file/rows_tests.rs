@@ -28,7 +28,10 @@ customProperties:
       properties: {note: note}
 "#;
 
-const LIMITS: Limits = Limits { record_bytes: 4096, distinct_rows: 1000 };
+const LIMITS: Limits = Limits {
+    record_bytes: 4096,
+    distinct_rows: 1000,
+};
 
 fn read(contract: &str, bytes: &[u8]) -> (Vec<(u64, Draft)>, Option<String>) {
     let contract = contract::parse(contract).expect("contract");
@@ -36,7 +39,13 @@ fn read(contract: &str, bytes: &[u8]) -> (Vec<(u64, Draft)>, Option<String>) {
     let mut file = tempfile::NamedTempFile::new().expect("file");
     file.write_all(bytes).expect("write");
     let mut all = Vec::new();
-    let opened = Rows::open(file.path(), "orders.csv", (&contract, "shop", &keys), LIMITS, Arc::default());
+    let opened = Rows::open(
+        file.path(),
+        "orders.csv",
+        (&contract, "shop", &keys),
+        LIMITS,
+        Arc::default(),
+    );
     let mut rows = match opened {
         Ok(rows) => rows,
         Err(fault) => return (all, Some(fault.to_string())),
@@ -62,16 +71,31 @@ fn check_fault(bytes: &[u8], rows: usize, expected: &str) {
     assert_eq!((read.len(), fault.as_deref()), (rows, Some(expected)));
 }
 
-const GOOD: &[u8] = b"customer,day,note,amount\na,2024-01-01,\"x, \"\"y\"\"\nz\",1.50\r\n\nb,2024-01-02,,2\n";
+const GOOD: &[u8] =
+    b"customer,day,note,amount\na,2024-01-01,\"x, \"\"y\"\"\nz\",1.50\r\n\nb,2024-01-02,,2\n";
 
 #[test]
 fn reads_quotes_blank_lines_and_either_line_end() {
-    for bytes in [GOOD.to_vec(), gzip(GOOD), [b"\xef\xbb\xbf", GOOD].concat(), GOOD[..GOOD.len() - 1].to_vec()] {
+    for bytes in [
+        GOOD.to_vec(),
+        gzip(GOOD),
+        [b"\xef\xbb\xbf", GOOD].concat(),
+        GOOD[..GOOD.len() - 1].to_vec(),
+    ] {
         let (rows, fault) = read(CONTRACT, &bytes);
         assert_eq!(fault, None);
-        assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 5]);
-        assert!(rows.iter().all(|(_, draft)| draft.violations.is_empty()), "{rows:?}");
-        assert_eq!(rows[0].1.value.as_ref().map(|value| value.minor_units), Some(150));
+        assert_eq!(
+            rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+            [2, 5]
+        );
+        assert!(
+            rows.iter().all(|(_, draft)| draft.violations.is_empty()),
+            "{rows:?}"
+        );
+        assert_eq!(
+            rows[0].1.value.as_ref().map(|value| value.minor_units),
+            Some(150)
+        );
         assert!(format!("{:?}", rows[0].1.properties).contains(r#"x, \"y\"\nz"#));
     }
 }
@@ -97,11 +121,20 @@ fn tells_a_wrong_header() {
 
 #[test]
 fn tells_where_a_gzip_was_cut() {
-    let long: Vec<u8> = [GOOD.to_vec(), (0..5000).flat_map(|n| format!("c{n},2024-01-01,,{n}\n").into_bytes()).collect()].concat();
+    let long: Vec<u8> = [
+        GOOD.to_vec(),
+        (0..5000)
+            .flat_map(|n| format!("c{n},2024-01-01,,{n}\n").into_bytes())
+            .collect(),
+    ]
+    .concat();
     let cut = &gzip(&long)[..2000];
     let (rows, fault) = read(CONTRACT, cut);
     let fault = fault.expect("fault");
-    assert!(fault.ends_with("the gzip data end in the middle: the file was cut off"), "{fault}");
+    assert!(
+        fault.ends_with("the gzip data end in the middle: the file was cut off"),
+        "{fault}"
+    );
     assert!(fault.starts_with("orders.csv: line "), "{fault}");
     assert!(!rows.is_empty());
 }
@@ -119,7 +152,11 @@ fn tells_latin_1() {
 fn stops_at_an_endless_line() {
     let mut long = b"customer,day,note,amount\na,2024-01-01,".to_vec();
     long.extend(std::iter::repeat_n(b'x', 10_000));
-    check_fault(&long, 0, "orders.csv: line 2, column 3: the record is longer than 4096 bytes");
+    check_fault(
+        &long,
+        0,
+        "orders.csv: line 2, column 3: the record is longer than 4096 bytes",
+    );
     check_fault(
         b"customer,day,note,amount\na,2024-01-01,\"never closed,1\nb,2024-01-02,,2\n",
         0,
@@ -131,31 +168,60 @@ fn stops_at_an_endless_line() {
 fn keeps_what_is_wrong_with_a_row_to_the_row() {
     let (rows, fault) = read(CONTRACT, b"customer,day,note,amount\na,2024-01-01\nb,2024-13-01,,1\nc,2024-01-03,,x\nd,2024-01-04,,4\n");
     assert_eq!(fault, None);
-    let reasons: Vec<_> = rows.iter().map(|(_, draft)| draft.violations.first().map(|first| first.reason)).collect();
-    assert_eq!(reasons, [Some("WRONG_CELL_COUNT"), Some("INVALID_TIME"), Some("INVALID_NUMBER"), None]);
+    let reasons: Vec<_> = rows
+        .iter()
+        .map(|(_, draft)| draft.violations.first().map(|first| first.reason))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            Some("WRONG_CELL_COUNT"),
+            Some("INVALID_TIME"),
+            Some("INVALID_NUMBER"),
+            None
+        ]
+    );
 }
 
 #[test]
 fn reads_cells_between_blanks() {
-    let contract = CONTRACT.replace("{format: csv}", "{format: csv, delimiter: blanks, header: false}");
-    let (rows, fault) = read(&contract, b" 00004  2024-01-01 x 29.33 \r\n 00005 2024-01-02\ty  14.96");
+    let contract = CONTRACT.replace(
+        "{format: csv}",
+        "{format: csv, delimiter: blanks, header: false}",
+    );
+    let (rows, fault) = read(
+        &contract,
+        b" 00004  2024-01-01 x 29.33 \r\n 00005 2024-01-02\ty  14.96",
+    );
     assert_eq!(fault, None);
     assert_eq!(rows[0].1.identifiers[0].value, "00004");
-    assert_eq!(rows[1].1.value.as_ref().map(|value| value.minor_units), Some(1496));
+    assert_eq!(
+        rows[1].1.value.as_ref().map(|value| value.minor_units),
+        Some(1496)
+    );
 }
 
 #[test]
 fn reads_json_lines() {
-    let contract = CONTRACT.replace("{format: csv}", "{format: ndjson}").replace("name: customer,", "name: buyer.id,").replace("customer_id: customer", "customer_id: buyer.id");
+    let contract = CONTRACT
+        .replace("{format: csv}", "{format: ndjson}")
+        .replace("name: customer,", "name: buyer.id,")
+        .replace("customer_id: customer", "customer_id: buyer.id");
     let (rows, fault) = read(
         &contract,
         b"{\"buyer\":{\"id\":17},\"day\":\"2024-01-01\",\"amount\":2.55}\n\n{\"buyer\":\n{\"day\":\"2024-01-01\",\"amount\":\"1\"}\n",
     );
     assert_eq!(fault, None);
     assert_eq!(rows[0].1.violations, []);
-    assert_eq!(rows[0].1.value.as_ref().map(|value| value.minor_units), Some(255));
+    assert_eq!(
+        rows[0].1.value.as_ref().map(|value| value.minor_units),
+        Some(255)
+    );
     assert_eq!(rows[1].1.violations[0].reason, "INVALID_JSON");
-    assert_eq!((rows[2].0, rows[2].1.violations[0].reason), (4, "MISSING_VALUE"));
+    assert_eq!(
+        (rows[2].0, rows[2].1.violations[0].reason),
+        (4, "MISSING_VALUE")
+    );
 }
 
 #[test]
@@ -177,6 +243,12 @@ customProperties:
     let (rows, fault) = read(contract, line);
     assert_eq!(fault, None);
     assert_eq!(rows[0].1.violations, []);
-    assert_eq!((rows[0].1.message_id.as_str(), rows[0].1.source.as_str()), ("m1", "shop"));
-    assert_eq!(rows[1].1.violations[0].description, "line 2, colour: an event has no such field");
+    assert_eq!(
+        (rows[0].1.message_id.as_str(), rows[0].1.source.as_str()),
+        ("m1", "shop")
+    );
+    assert_eq!(
+        rows[1].1.violations[0].description,
+        "line 2, colour: an event has no such field"
+    );
 }

@@ -32,16 +32,37 @@ impl Archiver {
             for (position, event) in (0i32..).zip(events) {
                 // Profile parks such an event and its bytes stay there; the events after it must not wait for it.
                 let Some(event) = readable(&event.payload) else {
-                    tracing::error!(place = event.place, batch, "an event is damaged and left out of the lake");
+                    tracing::error!(
+                        place = event.place,
+                        batch,
+                        "an event is damaged and left out of the lake"
+                    );
                     continue;
                 };
-                rows.push(LakeRow { lane: plan.lane_id.clone(), batch: *batch, position, event });
+                rows.push(LakeRow {
+                    lane: plan.lane_id.clone(),
+                    batch: *batch,
+                    position,
+                    event,
+                });
             }
         }
-        let lake = |error: lake::LakeError| StepError::Neighbour(format!("the lake takes no events: {error}"));
-        let transaction = Transaction { app_id: plan.lane_id.clone(), version: plan.last_batch };
+        let lake = |error: lake::LakeError| {
+            StepError::Neighbour(format!("the lake takes no events: {error}"))
+        };
+        let transaction = Transaction {
+            app_id: plan.lane_id.clone(),
+            version: plan.last_batch,
+        };
         runtime::crash::point("appending");
-        self.lake.append(Table::Events, &[to_batch(&rows).map_err(lake)?], &transaction).await.map_err(lake)?;
+        self.lake
+            .append(
+                Table::Events,
+                &[to_batch(&rows).map_err(lake)?],
+                &transaction,
+            )
+            .await
+            .map_err(lake)?;
         runtime::crash::point("appended");
         Ok(rows.len())
     }
@@ -50,7 +71,8 @@ impl Archiver {
 /// Reads a payload, if it has what a row of the lake must have.
 fn readable(payload: &[u8]) -> Option<StandardEvent> {
     let event = StandardEvent::decode(payload).ok()?;
-    let whole = event.event_time.is_some() && event.known_time.is_some() && !event.fragments.is_empty();
+    let whole =
+        event.event_time.is_some() && event.known_time.is_some() && !event.fragments.is_empty();
     whole.then_some(event)
 }
 
@@ -61,7 +83,9 @@ impl LaneWorker for Archiver {
     }
 
     async fn step(&self, lane: i32, lease: &Lease) -> Result<Step, StepError> {
-        let Some(plan) = self.log.archive_plan(lane, lease).await? else { return Ok(Step::Idle) };
+        let Some(plan) = self.log.archive_plan(lane, lease).await? else {
+            return Ok(Step::Idle);
+        };
         let count = self.append(&plan).await?;
         self.log.archived(lane, lease, &plan).await?;
         runtime::crash::point("archived");

@@ -29,7 +29,11 @@ pub struct Caretaker {
 impl Caretaker {
     /// Keeps events for a while after they were applied and archived.
     pub fn new(log: Arc<dyn EventLog>, keep: Duration, metrics: Metrics) -> Self {
-        Self { log, metrics, keep: delta(keep) }
+        Self {
+            log,
+            metrics,
+            keep: delta(keep),
+        }
     }
 
     /// Refreshes metrics, forgets old message keys and removes old uploads, until shutdown.
@@ -49,8 +53,12 @@ impl Caretaker {
                 }
                 match self.log.release_accepted().await {
                     Ok(0) => {}
-                    Ok(count) => tracing::info!(count, "dropped from quarantine what was accepted later"),
-                    Err(error) => tracing::warn!(%error, "cannot drop from quarantine what was accepted later"),
+                    Ok(count) => {
+                        tracing::info!(count, "dropped from quarantine what was accepted later")
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot drop from quarantine what was accepted later")
+                    }
                 }
                 if let Err(error) = remove_old(&config.uploads.path, config.uploads.keep).await {
                     tracing::warn!(%error, "cannot remove old uploads");
@@ -91,7 +99,10 @@ async fn remove_old(folder: &Path, keep: Duration) -> std::io::Result<()> {
     let mut entries = tokio::fs::read_dir(folder).await?;
     while let Some(entry) = entries.next_entry().await? {
         let changed = entry.metadata().await?.modified()?;
-        if SystemTime::now().duration_since(changed).is_ok_and(|age| age > keep) {
+        if SystemTime::now()
+            .duration_since(changed)
+            .is_ok_and(|age| age > keep)
+        {
             tokio::fs::remove_file(entry.path()).await?;
         }
     }

@@ -38,9 +38,16 @@ impl Dispatcher {
         watermark_interval: Duration,
         metrics: Metrics,
     ) -> Self {
-        let profile =
-            ProfileServiceClient::new(channel.idempotent()).max_encoding_message_size(message_bytes_max);
-        Self { log, profile, metrics, watermark_interval, told: Mutex::default(), announced: OnceCell::new() }
+        let profile = ProfileServiceClient::new(channel.idempotent())
+            .max_encoding_message_size(message_bytes_max);
+        Self {
+            log,
+            profile,
+            metrics,
+            watermark_interval,
+            told: Mutex::default(),
+            announced: OnceCell::new(),
+        }
     }
 
     /// Tells profile of all lanes before it hears of any: its watermark is that of the slowest lane it knows, so a lane that
@@ -52,20 +59,31 @@ impl Dispatcher {
                 applied_batch: lane.applied_batch,
                 complete_through: Some(runtime::time::to_proto(lane.through)),
             };
-            self.report(self.log.lanes().await?.into_iter().map(told).collect()).await
+            self.report(self.log.lanes().await?.into_iter().map(told).collect())
+                .await
         };
         self.announced.get_or_try_init(tell).await.map(|_| ())
     }
 
     async fn report(&self, lanes: Vec<LaneWatermark>) -> Result<(), StepError> {
-        let neighbour = |status: tonic::Status| StepError::Neighbour(format!("profile takes no watermark: {status}"));
-        self.profile.clone().report_watermarks(ReportWatermarksRequest { lanes }).await.map_err(neighbour)?;
+        let neighbour = |status: tonic::Status| {
+            StepError::Neighbour(format!("profile takes no watermark: {status}"))
+        };
+        self.profile
+            .clone()
+            .report_watermarks(ReportWatermarksRequest { lanes })
+            .await
+            .map_err(neighbour)?;
         Ok(())
     }
 
     async fn send(&self, lane: i32, lease: &Lease, batch: Batch) -> Result<(), StepError> {
         let decode = |payload: &[u8]| StandardEvent::decode(payload).unwrap_or_default();
-        let events: Vec<_> = batch.events.iter().map(|event| decode(&event.payload)).collect();
+        let events: Vec<_> = batch
+            .events
+            .iter()
+            .map(|event| decode(&event.payload))
+            .collect();
         let request = ApplyEventsRequest {
             lane: batch.lane_id.clone(),
             number: batch.number,
@@ -76,12 +94,26 @@ impl Dispatcher {
         self.announce().await?;
         runtime::crash::point("sent");
         let neighbour = |status: tonic::Status| {
-            StepError::Neighbour(format!("profile refuses batch {} of lane {lane}: {status}", batch.number))
+            StepError::Neighbour(format!(
+                "profile refuses batch {} of lane {lane}: {status}",
+                batch.number
+            ))
         };
-        let answers = self.profile.clone().apply_events(request).await.map_err(neighbour)?.into_inner().answers;
+        let answers = self
+            .profile
+            .clone()
+            .apply_events(request)
+            .await
+            .map_err(neighbour)?
+            .into_inner()
+            .answers;
         runtime::crash::point("applied");
         if answers.len() != batch.events.len() {
-            let text = format!("profile gave {} answers to {} events", answers.len(), batch.events.len());
+            let text = format!(
+                "profile gave {} answers to {} events",
+                answers.len(),
+                batch.events.len()
+            );
             return Err(StepError::Neighbour(text));
         }
         let parked: Vec<(usize, String)> = answers
@@ -91,7 +123,16 @@ impl Dispatcher {
             .map(|(index, answer)| (index, answer.reason))
             .collect();
         let (applied, refused) = (batch.events.len() - parked.len(), parked.len());
-        self.log.applied(lane, lease, AppliedBatch { batch: &batch, parked }).await?;
+        self.log
+            .applied(
+                lane,
+                lease,
+                AppliedBatch {
+                    batch: &batch,
+                    parked,
+                },
+            )
+            .await?;
         runtime::crash::point("cursor_applied");
         self.metrics.answers(applied, refused);
         Ok(())
@@ -101,21 +142,39 @@ impl Dispatcher {
     async fn tell_idle(&self, lane: i32, lease: &Lease) -> Result<(), StepError> {
         let due = {
             let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.get(&lane).is_none_or(|told| told.elapsed() >= self.watermark_interval)
+            told.get(&lane)
+                .is_none_or(|told| told.elapsed() >= self.watermark_interval)
         };
         if !due {
             return Ok(());
         }
         self.announce().await?;
-        let Some(through) = self.log.idle_through(lane, lease, runtime::clock::now()).await? else { return Ok(()) };
-        let lanes = self.log.lanes().await?;
-        let Some(Lane { lane_id, applied_batch, .. }) = lanes.into_iter().find(|it| it.lane == lane) else {
+        let Some(through) = self
+            .log
+            .idle_through(lane, lease, runtime::clock::now())
+            .await?
+        else {
             return Ok(());
         };
-        let watermark =
-            LaneWatermark { lane: lane_id, applied_batch, complete_through: Some(runtime::time::to_proto(through)) };
+        let lanes = self.log.lanes().await?;
+        let Some(Lane {
+            lane_id,
+            applied_batch,
+            ..
+        }) = lanes.into_iter().find(|it| it.lane == lane)
+        else {
+            return Ok(());
+        };
+        let watermark = LaneWatermark {
+            lane: lane_id,
+            applied_batch,
+            complete_through: Some(runtime::time::to_proto(through)),
+        };
         self.report(vec![watermark]).await?;
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, Instant::now());
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(lane, Instant::now());
         Ok(())
     }
 }

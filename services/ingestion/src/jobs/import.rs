@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use api::common::Money;
 use api::ingestion::{
-    ImportFileMetadata, ImportFileRequest, ImportFileResponse, MarkCount, ReasonCount, ReceiptCounts,
+    ImportFileMetadata, ImportFileRequest, ImportFileResponse, MarkCount, ReasonCount,
+    ReceiptCounts,
 };
 use async_trait::async_trait;
 use prost_types::Any;
@@ -66,7 +67,12 @@ struct Import<'a> {
 impl Importer {
     /// Imports uploads through `intake`.
     pub fn new(intake: Arc<Intake>, uploads: Uploads, store: Store, config: ImportConfig) -> Self {
-        Self { intake, uploads, store, config }
+        Self {
+            intake,
+            uploads,
+            store,
+            config,
+        }
     }
 
     /// Reads and judges the rows after the first `skip` in a thread of its own; the thread ends when nobody listens.
@@ -100,7 +106,10 @@ impl Reading {
         config: &ImportConfig,
         chunks: &mpsc::Sender<Result<Chunk, FileFault>>,
     ) -> Result<(), FileFault> {
-        let limits = Limits { record_bytes: config.record_bytes_max, distinct_rows: config.distinct_rows_max };
+        let limits = Limits {
+            record_bytes: config.record_bytes_max,
+            distinct_rows: config.distinct_rows_max,
+        };
         let what = (&self.contract, self.source.as_str(), intake.keys());
         let mut rows = Rows::open(&self.path, &self.file_name, what, limits, self.read.clone())?;
         let mut chunk = Chunk::default();
@@ -114,10 +123,14 @@ impl Reading {
                     return Ok(());
                 }
             }
-            let Some((line, draft)) = next? else { return Ok(()) };
+            let Some((line, draft)) = next? else {
+                return Ok(());
+            };
             number += 1;
             if number > self.skip {
-                chunk.events.push(intake.judge(&self.tenant, &self.contract.policies, draft));
+                chunk
+                    .events
+                    .push(intake.judge(&self.tenant, &self.contract.policies, draft));
                 chunk.lines.push(line);
             }
         }
@@ -129,7 +142,11 @@ impl OperationHandler for Importer {
     async fn run(&self, context: OperationContext, request: Any) -> Result<Any, Status> {
         let request: ImportFileRequest = runtime::any::unpack(&request)?;
         let contract = contract::parse(&request.contract_yaml).map_err(invalid_contract)?;
-        let (upload, path) = self.uploads.find(context.tenant(), &request.upload).await.map_err(|it| status(&it))?;
+        let (upload, path) = self
+            .uploads
+            .find(context.tenant(), &request.upload)
+            .await
+            .map_err(|it| status(&it))?;
         let tenant = self.patient_tenant(&context).await?;
         let done = self.patient_row(&context).await?;
         let read = Arc::new(AtomicU64::new(0));
@@ -146,7 +163,16 @@ impl OperationHandler for Importer {
         self.read(reading, sender);
         let reported = Instant::now();
         let validate_only = request.validate_only;
-        let import = Import { importer: self, context: &context, tenant, upload, read, done, reported, validate_only };
+        let import = Import {
+            importer: self,
+            context: &context,
+            tenant,
+            upload,
+            read,
+            done,
+            reported,
+            validate_only,
+        };
         import.run(chunks).await
     }
 }
@@ -183,7 +209,10 @@ async fn pause(context: &OperationContext, length: Duration) -> Result<(), Statu
 }
 
 impl Import<'_> {
-    async fn run(mut self, mut chunks: mpsc::Receiver<Result<Chunk, FileFault>>) -> Result<Any, Status> {
+    async fn run(
+        mut self,
+        mut chunks: mpsc::Receiver<Result<Chunk, FileFault>>,
+    ) -> Result<Any, Status> {
         while let Some(chunk) = chunks.recv().await {
             self.context.checkpoint()?;
             match chunk {
@@ -215,7 +244,10 @@ impl Import<'_> {
         if self.validate_only {
             let outcomes: Vec<_> = events.iter().map(would_be).collect();
             let rows_done = rows_before + events.len() as i64;
-            self.done = ImportRow { rows_done, summary: step.after(&events, &outcomes) };
+            self.done = ImportRow {
+                rows_done,
+                summary: step.after(&events, &outcomes),
+            };
             return Ok(());
         }
         let intake = self.importer.intake.clone();
@@ -232,9 +264,17 @@ impl Import<'_> {
         let rows_done = step.rows_before + events.len() as i64;
         let mut wait = Duration::from_millis(50);
         loop {
-            match self.importer.intake.commit(&self.tenant, events.clone(), Some(step.clone())).await {
+            match self
+                .importer
+                .intake
+                .commit(&self.tenant, events.clone(), Some(step.clone()))
+                .await
+            {
                 Ok(outcomes) => {
-                    self.done = ImportRow { rows_done, summary: step.after(events, &outcomes) };
+                    self.done = ImportRow {
+                        rows_done,
+                        summary: step.after(events, &outcomes),
+                    };
                     runtime::crash::point("import_batch");
                     return Ok(true);
                 }
@@ -273,7 +313,14 @@ impl Import<'_> {
     }
 
     fn response(&self) -> ImportFileResponse {
-        let Summary { counts, reasons, marks, first_time, last_time, value_minor } = &self.done.summary;
+        let Summary {
+            counts,
+            reasons,
+            marks,
+            first_time,
+            last_time,
+            value_minor,
+        } = &self.done.summary;
         let mut reasons: Vec<ReasonCount> = reasons
             .iter()
             .map(|(key, it)| ReasonCount {
@@ -285,11 +332,17 @@ impl Import<'_> {
             })
             .collect();
         reasons.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.reason.cmp(&b.reason)));
-        let mut marks: Vec<MarkCount> =
-            marks.iter().map(|(mark, rows)| MarkCount { mark: mark.clone(), rows: *rows }).collect();
+        let mut marks: Vec<MarkCount> = marks
+            .iter()
+            .map(|(mark, rows)| MarkCount {
+                mark: mark.clone(),
+                rows: *rows,
+            })
+            .collect();
         marks.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.mark.cmp(&b.mark)));
         let text = |time: &Option<chrono::DateTime<chrono::Utc>>| {
-            time.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)).unwrap_or_default()
+            time.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+                .unwrap_or_default()
         };
         ImportFileResponse {
             file_name: self.upload.file_name.clone(),
@@ -298,7 +351,10 @@ impl Import<'_> {
             marks,
             first_event_time: text(first_time),
             last_event_time: text(last_time),
-            value: Some(Money { currency_code: self.tenant.currency.clone(), minor_units: *value_minor }),
+            value: Some(Money {
+                currency_code: self.tenant.currency.clone(),
+                minor_units: *value_minor,
+            }),
         }
     }
 }
@@ -314,6 +370,20 @@ fn would_be(judged: &Judged) -> Outcome {
 
 /// Returns counts as a message.
 pub(crate) fn receipts(counts: &Counts) -> ReceiptCounts {
-    let Counts { received, accepted, duplicate, conflict, quarantined, rejected } = *counts;
-    ReceiptCounts { received, accepted, duplicate, conflict, quarantined, rejected }
+    let Counts {
+        received,
+        accepted,
+        duplicate,
+        conflict,
+        quarantined,
+        rejected,
+    } = *counts;
+    ReceiptCounts {
+        received,
+        accepted,
+        duplicate,
+        conflict,
+        quarantined,
+        rejected,
+    }
 }

@@ -60,14 +60,21 @@ pub struct Pace {
 }
 
 /// Works on a lane until shutdown. Stops between two steps, and gives the lease up then.
-pub async fn run_lane(worker: &dyn LaneWorker, lane: i32, leases: Leases, pace: Pace, shutdown: Shutdown) {
+pub async fn run_lane(
+    worker: &dyn LaneWorker,
+    lane: i32,
+    leases: Leases,
+    pace: Pace,
+    shutdown: Shutdown,
+) {
     let holder = Uuid::new_v4();
     let name = format!("{}-{lane}", worker.name());
     let mut backoff = pace.backoff_min;
     while !shutdown.is_cancelled() {
         let pause = match leases.try_acquire(&name, holder, pace.lease).await {
             Ok(Some(lease)) => {
-                let worked = hold(worker, lane, &leases, &lease, pace, &shutdown, &mut backoff).await;
+                let worked =
+                    hold(worker, lane, &leases, &lease, pace, &shutdown, &mut backoff).await;
                 if let Err(error) = leases.release(&lease).await {
                     tracing::debug!(lease = name, %error, "the lease runs out by itself");
                 }
@@ -104,7 +111,11 @@ async fn hold(
     let mut renewed = Instant::now();
     while !shutdown.is_cancelled() {
         if renewed.elapsed() > pace.lease / 3 {
-            if !leases.renew(lease, pace.lease).await.map_err(LogError::from)? {
+            if !leases
+                .renew(lease, pace.lease)
+                .await
+                .map_err(LogError::from)?
+            {
                 return Err(LogError::from(StoreError::Fenced(lease.name.clone())).into());
             }
             renewed = Instant::now();

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use api::common::Event;
 use api::ingestion::event_service_server::EventService;
 use api::ingestion::{
-    BatchIngestEventsRequest, BatchIngestEventsResponse, GetLogStatusRequest, GetLogStatusResponse, IngestEventsRequest,
-    IngestEventsResponse, LaneStatus, Receipt, ReceiptCode, SourceStatus, Violation,
+    BatchIngestEventsRequest, BatchIngestEventsResponse, GetLogStatusRequest, GetLogStatusResponse,
+    IngestEventsRequest, IngestEventsResponse, LaneStatus, Receipt, ReceiptCode, SourceStatus,
+    Violation,
 };
 use futures::{Stream, StreamExt};
 use runtime::context::{RequestContext, TenantId};
@@ -38,7 +39,8 @@ impl EventRpc {
 
 #[tonic::async_trait]
 impl EventService for EventRpc {
-    type IngestEventsStream = Pin<Box<dyn Stream<Item = Result<IngestEventsResponse, Status>> + Send>>;
+    type IngestEventsStream =
+        Pin<Box<dyn Stream<Item = Result<IngestEventsResponse, Status>> + Send>>;
 
     async fn ingest_events(
         &self,
@@ -65,7 +67,12 @@ impl EventService for EventRpc {
         let tenant = RequestContext::from_request(&request)?.tenant;
         let BatchIngestEventsRequest { events, contract } = request.into_inner();
         let mut found = Violations::new();
-        found.require(contract.is_empty(), "contract", "CONTRACT_UNKNOWN", "no contract of this name is registered");
+        found.require(
+            contract.is_empty(),
+            "contract",
+            "CONTRACT_UNKNOWN",
+            "no contract of this name is registered",
+        );
         let receipts = take(&self.intake, &tenant, events, found).await?;
         Ok(Response::new(BatchIngestEventsResponse { receipts }))
     }
@@ -79,7 +86,10 @@ impl EventService for EventRpc {
         let status = log.status(tenant.as_str()).await.or_status()?;
         let lanes = log.lanes().await.or_status()?;
         let accepted = status.sources.values().map(|counts| counts.accepted).sum();
-        let source = |(source, counts)| SourceStatus { source, receipts: Some(receipts(&counts)) };
+        let source = |(source, counts)| SourceStatus {
+            source,
+            receipts: Some(receipts(&counts)),
+        };
         Ok(Response::new(GetLogStatusResponse {
             sources: status.sources.into_iter().map(source).collect(),
             lanes: lanes.into_iter().map(lane_status).collect(),
@@ -110,11 +120,27 @@ async fn take(
     events: Vec<Event>,
     mut found: Violations,
 ) -> Result<Vec<Receipt>, Status> {
-    found.require(!events.is_empty(), "events", "REQUIRED", "a message has at least one event");
-    found.require(events.len() <= EVENTS_MAX, "events", "TOO_MANY", format!("a message has at most {EVENTS_MAX} events"));
-    found.finish().map_err(|invalid: Invalid| Status::from(invalid))?;
+    found.require(
+        !events.is_empty(),
+        "events",
+        "REQUIRED",
+        "a message has at least one event",
+    );
+    found.require(
+        events.len() <= EVENTS_MAX,
+        "events",
+        "TOO_MANY",
+        format!("a message has at most {EVENTS_MAX} events"),
+    );
+    found
+        .finish()
+        .map_err(|invalid: Invalid| Status::from(invalid))?;
     let (judged, outcomes) = intake.take(tenant, events).await?;
-    Ok(judged.iter().zip(outcomes).map(|(judged, outcome)| receipt(judged, outcome)).collect())
+    Ok(judged
+        .iter()
+        .zip(outcomes)
+        .map(|(judged, outcome)| receipt(judged, outcome))
+        .collect())
 }
 
 fn receipt(judged: &Judged, outcome: Outcome) -> Receipt {
@@ -122,19 +148,29 @@ fn receipt(judged: &Judged, outcome: Outcome) -> Receipt {
         (Outcome::Accepted, _) => (ReceiptCode::Accepted, Vec::new()),
         (Outcome::Duplicate, _) => (ReceiptCode::Duplicate, Vec::new()),
         (Outcome::Conflict, _) => (ReceiptCode::Conflict, vec![other_content()]),
-        (Outcome::Quarantined, Verdict::Quarantine { violations, .. }) => (ReceiptCode::Quarantined, told(violations)),
+        (Outcome::Quarantined, Verdict::Quarantine { violations, .. }) => {
+            (ReceiptCode::Quarantined, told(violations))
+        }
         (Outcome::Quarantined, _) => (ReceiptCode::Quarantined, Vec::new()),
-        (Outcome::Rejected, Verdict::Reject(violations)) => (ReceiptCode::Rejected, told(violations)),
+        (Outcome::Rejected, Verdict::Reject(violations)) => {
+            (ReceiptCode::Rejected, told(violations))
+        }
         (Outcome::Rejected, _) => (ReceiptCode::Rejected, Vec::new()),
     };
-    Receipt { message_id: judged.message_id.clone(), code: code.into(), violations }
+    Receipt {
+        message_id: judged.message_id.clone(),
+        code: code.into(),
+        violations,
+    }
 }
 
 fn other_content() -> Violation {
     Violation {
         field: "message_id".into(),
         reason: "CONTENT_DIFFERS".into(),
-        description: "an event with this message id and other content was accepted before; that one stays".into(),
+        description:
+            "an event with this message id and other content was accepted before; that one stays"
+                .into(),
     }
 }
 

@@ -27,7 +27,10 @@ pub(crate) struct ImportRpc {
 impl ImportRpc {
     /// Keeps files in `uploads` and imports them by `operations`.
     pub(crate) fn new(uploads: Uploads, operations: Operations) -> Self {
-        Self { uploads, operations }
+        Self {
+            uploads,
+            operations,
+        }
     }
 }
 
@@ -40,10 +43,16 @@ impl ImportService for ImportRpc {
         let tenant = RequestContext::from_request(&request)?.tenant;
         let mut pieces = request.into_inner();
         let first = pieces.message().await?;
-        let UploadFileRequest { file_name, data } =
-            first.ok_or_else(|| Status::from(Invalid::field("file_name", "REQUIRED", "the stream is empty")))?;
+        let UploadFileRequest { file_name, data } = first.ok_or_else(|| {
+            Status::from(Invalid::field(
+                "file_name",
+                "REQUIRED",
+                "the stream is empty",
+            ))
+        })?;
         if file_name.is_empty() || file_name.len() > FILE_NAME_BYTES_MAX {
-            let text = format!("the first message names the file, in at most {FILE_NAME_BYTES_MAX} bytes");
+            let text =
+                format!("the first message names the file, in at most {FILE_NAME_BYTES_MAX} bytes");
             return Err(Invalid::field("file_name", "REQUIRED", text).into());
         }
         let mut file = self.uploads.begin(&tenant, file_name).await.or_status()?;
@@ -52,16 +61,32 @@ impl ImportService for ImportRpc {
             file.write(&piece.data).await.or_status()?;
         }
         let (upload, size) = file.finish().await.or_status()?;
-        Ok(Response::new(UploadFileResponse { upload, size_bytes: size as i64 }))
+        Ok(Response::new(UploadFileResponse {
+            upload,
+            size_bytes: size as i64,
+        }))
     }
 
-    async fn import_file(&self, request: Request<ImportFileRequest>) -> Result<Response<Operation>, Status> {
+    async fn import_file(
+        &self,
+        request: Request<ImportFileRequest>,
+    ) -> Result<Response<Operation>, Status> {
         let tenant = RequestContext::from_request(&request)?.tenant;
         let request = request.into_inner();
         let mut found = Violations::new();
-        found.require(!request.upload.is_empty(), "upload", "REQUIRED", "name the uploaded file");
+        found.require(
+            !request.upload.is_empty(),
+            "upload",
+            "REQUIRED",
+            "name the uploaded file",
+        );
         let is_source = judge::is_source_name(&request.source);
-        found.require(is_source, "source", "INVALID_SOURCE", "a source is 1 to 64 bytes of a-z, 0-9, _ and -");
+        found.require(
+            is_source,
+            "source",
+            "INVALID_SOURCE",
+            "a source is 1 to 64 bytes of a-z, 0-9, _ and -",
+        );
         let request_id = match request.request_id.as_str() {
             "" => None,
             text => found.take("request_id", "MALFORMED", Uuid::parse_str(text)),
@@ -72,17 +97,39 @@ impl ImportService for ImportRpc {
         } else if let Err(mistakes) = contract::parse(&request.contract_yaml) {
             add_mistakes(&mut found, mistakes);
         }
-        found.finish().map_err(|invalid: Invalid| Status::from(invalid))?;
-        self.uploads.find(&tenant, &request.upload).await.or_status()?;
+        found
+            .finish()
+            .map_err(|invalid: Invalid| Status::from(invalid))?;
+        self.uploads
+            .find(&tenant, &request.upload)
+            .await
+            .or_status()?;
         let request = runtime::any::pack(&request);
-        let operation = self.operations.start(StartOperation { tenant, kind: IMPORT_KIND, request_id, request }).await?;
+        let operation = self
+            .operations
+            .start(StartOperation {
+                tenant,
+                kind: IMPORT_KIND,
+                request_id,
+                request,
+            })
+            .await?;
         Ok(Response::new(operation))
     }
 }
 
 fn add_mistakes(found: &mut Violations, mistakes: Vec<Violation>) {
-    for Violation { field, reason, description } in mistakes {
-        let field = if field.is_empty() { "contract_yaml".to_owned() } else { format!("contract_yaml.{field}") };
+    for Violation {
+        field,
+        reason,
+        description,
+    } in mistakes
+    {
+        let field = if field.is_empty() {
+            "contract_yaml".to_owned()
+        } else {
+            format!("contract_yaml.{field}")
+        };
         found.push(field, reason, description);
     }
 }
@@ -91,5 +138,8 @@ fn add_mistakes(found: &mut Violations, mistakes: Vec<Violation>) {
 pub(crate) fn invalid_contract(mistakes: Vec<Violation>) -> Status {
     let mut found = Violations::new();
     add_mistakes(&mut found, mistakes);
-    found.finish().err().map_or_else(|| Status::internal("no mistake"), Status::from)
+    found
+        .finish()
+        .err()
+        .map_or_else(|| Status::internal("no mistake"), Status::from)
 }

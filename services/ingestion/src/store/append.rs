@@ -88,12 +88,16 @@ impl group::Batch for Appender {
     async fn write(&self, tx: &WriteTx, items: &[Append]) -> Result<Vec<Self::Answer>, StoreError> {
         let (mut heads, held, now) = take_heads(tx).await?;
         if held > self.bytes_max {
-            let full = LogError::Full { held, most: self.bytes_max };
+            let full = LogError::Full {
+                held,
+                most: self.bytes_max,
+            };
             return Ok(items.iter().map(|_| Err(full.clone())).collect());
         }
         let keys = take_keys(tx, items, now).await?;
         let outcomes = settle(items, keys, now);
-        self.write_events(tx, items, &outcomes, &mut heads, now).await?;
+        self.write_events(tx, items, &outcomes, &mut heads, now)
+            .await?;
         write_quarantine(tx, items, &outcomes, now).await?;
         write_counts(tx, items, &outcomes).await?;
         write_heads(tx, &heads, now).await?;
@@ -121,15 +125,21 @@ impl Appender {
     ) -> Result<(), StoreError> {
         // One statement per tenant, so that the tenant is sent once and not with every row.
         let mut tenants: BTreeMap<&str, Rows> = BTreeMap::new();
-        for (item, judged, _) in each(items, outcomes).filter(|(_, _, outcome)| *outcome == Outcome::Accepted) {
-            let Verdict::Accept(standard) = &judged.verdict else { continue };
+        for (item, judged, _) in
+            each(items, outcomes).filter(|(_, _, outcome)| *outcome == Outcome::Accepted)
+        {
+            let Verdict::Accept(standard) = &judged.verdict else {
+                continue;
+            };
             let head = &mut heads[self.lane_of(standard)];
             head.position += 1;
             head.bytes += standard.payload.len() as i64;
             head.moved = true;
             let place = place(head.lane, head.position);
             let columns = [("place", Kind::BigInt), ("payload", Kind::Bytes)];
-            let rows = tenants.entry(&item.tenant).or_insert_with(|| Rows::new(columns));
+            let rows = tenants
+                .entry(&item.tenant)
+                .or_insert_with(|| Rows::new(columns));
             rows.push([place.into(), standard.payload.clone().into()]);
         }
         let insert = "INSERT INTO events (place, tenant, accepted_us, payload) \
@@ -154,7 +164,10 @@ fn each<'a>(
     outcomes: &'a [Vec<Outcome>],
 ) -> impl Iterator<Item = (&'a Append, &'a Judged, Outcome)> {
     items.iter().zip(outcomes).flat_map(|(item, outcomes)| {
-        item.events.iter().zip(outcomes).map(move |(judged, outcome)| (item, judged, *outcome))
+        item.events
+            .iter()
+            .zip(outcomes)
+            .map(move |(judged, outcome)| (item, judged, *outcome))
     })
 }
 
@@ -165,7 +178,8 @@ async fn take_heads(tx: &WriteTx) -> Result<(Vec<Head>, i64, i64), StoreError> {
         DbBackend::Postgres => " FOR UPDATE",
         _ => "",
     };
-    let select = format!("SELECT lane, position, time_us, bytes FROM lane_heads ORDER BY lane{lock}");
+    let select =
+        format!("SELECT lane, position, time_us, bytes FROM lane_heads ORDER BY lane{lock}");
     let mut heads = Vec::new();
     let mut now = micros(runtime::clock::now());
     let mut held = 0;
@@ -173,9 +187,15 @@ async fn take_heads(tx: &WriteTx) -> Result<(Vec<Head>, i64, i64), StoreError> {
         let bytes: i64 = sql::get(&row, "bytes")?;
         held += bytes;
         now = now.max(sql::get::<i64>(&row, "time_us")? + 1);
-        heads.push(Head { lane: sql::get(&row, "lane")?, position: sql::get(&row, "position")?, bytes, moved: false });
+        heads.push(Head {
+            lane: sql::get(&row, "lane")?,
+            position: sql::get(&row, "position")?,
+            bytes,
+            moved: false,
+        });
     }
-    let dropped = "SELECT CAST(COALESCE(SUM(dropped_bytes), 0) AS BIGINT) AS dropped FROM lane_cursors";
+    let dropped =
+        "SELECT CAST(COALESCE(SUM(dropped_bytes), 0) AS BIGINT) AS dropped FROM lane_cursors";
     if let Some(row) = sql::query_one(tx, dropped, []).await? {
         held -= sql::get::<i64>(&row, "dropped")?;
     }
@@ -193,7 +213,9 @@ async fn take_keys(tx: &WriteTx, items: &[Append], now: i64) -> Result<Keys, Sto
         for judged in item.events.iter() {
             match judged.verdict {
                 Verdict::Accept(_) => {
-                    wanted.entry(judged.event_id).or_insert((&item.tenant, judged.content));
+                    wanted
+                        .entry(judged.event_id)
+                        .or_insert((&item.tenant, judged.content));
                 }
                 Verdict::Quarantine { .. } => asked.push(judged.event_id),
                 Verdict::Reject(_) => {}
@@ -217,12 +239,17 @@ async fn take_keys(tx: &WriteTx, items: &[Append], now: i64) -> Result<Keys, Sto
         asked.extend(wanted.keys());
     }
     let mut rows = Rows::new([("event_id", Kind::Bytes)]);
-    asked.iter().for_each(|event_id| rows.push([event_id.to_vec().into()]));
+    asked
+        .iter()
+        .for_each(|event_id| rows.push([event_id.to_vec().into()]));
     let select = "SELECT message_keys.event_id, message_keys.content, message_keys.accepted_us FROM message_keys \
         JOIN {rows} ON message_keys.event_id = rows.event_id";
     let mut known = Keys::new();
     for row in bulk::query(tx, select, [], rows).await? {
-        let key = (hash(sql::get(&row, "content")?)?, sql::get(&row, "accepted_us")?);
+        let key = (
+            hash(sql::get(&row, "content")?)?,
+            sql::get(&row, "accepted_us")?,
+        );
         known.insert(hash(sql::get(&row, "event_id")?)?, key);
     }
     Ok(known)
@@ -250,10 +277,18 @@ fn settle(items: &[Append], keys: Keys, now: i64) -> Vec<Vec<Outcome>> {
             Outcome::Accepted
         }
     };
-    items.iter().map(|item| item.events.iter().map(&mut one).collect()).collect()
+    items
+        .iter()
+        .map(|item| item.events.iter().map(&mut one).collect())
+        .collect()
 }
 
-async fn write_quarantine(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcome>], now: i64) -> Result<(), StoreError> {
+async fn write_quarantine(
+    tx: &WriteTx,
+    items: &[Append],
+    outcomes: &[Vec<Outcome>],
+    now: i64,
+) -> Result<(), StoreError> {
     // The last of several events with one key stays, and tells how many there were.
     let mut kept: BTreeMap<Hash, (&Append, &Judged, i64)> = BTreeMap::new();
     for (item, judged, outcome) in each(items, outcomes) {
@@ -274,10 +309,14 @@ async fn write_quarantine(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcom
         ("times", Kind::BigInt),
     ]);
     for (event_id, (item, judged, times)) in kept {
-        let Verdict::Quarantine { kept, violations } = &judged.verdict else { continue };
+        let Verdict::Quarantine { kept, violations } = &judged.verdict else {
+            continue;
+        };
         let told: Vec<_> = violations
             .iter()
-            .map(|it| json!({"field": it.field, "reason": it.reason, "description": it.description}))
+            .map(
+                |it| json!({"field": it.field, "reason": it.reason, "description": it.description}),
+            )
             .collect();
         rows.push([
             event_id.to_vec().into(),
@@ -301,15 +340,24 @@ async fn write_quarantine(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcom
     Ok(())
 }
 
-async fn write_counts(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcome>]) -> Result<(), StoreError> {
+async fn write_counts(
+    tx: &WriteTx,
+    items: &[Append],
+    outcomes: &[Vec<Outcome>],
+) -> Result<(), StoreError> {
     let mut all: BTreeMap<(&str, &str), Counts> = BTreeMap::new();
     for item in items {
         for judged in item.events.iter() {
-            all.entry((&item.tenant, &judged.source)).or_default().received += 1;
+            all.entry((&item.tenant, &judged.source))
+                .or_default()
+                .received += 1;
         }
     }
     for (item, judged, outcome) in each(items, outcomes) {
-        count(all.entry((&item.tenant, &judged.source)).or_default(), outcome);
+        count(
+            all.entry((&item.tenant, &judged.source)).or_default(),
+            outcome,
+        );
     }
     let upsert = "INSERT INTO receipt_counts (tenant, source, received, accepted, duplicate, conflict, quarantined, \
         rejected) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, source) DO UPDATE SET \
@@ -320,9 +368,25 @@ async fn write_counts(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcome>])
         quarantined = receipt_counts.quarantined + excluded.quarantined, \
         rejected = receipt_counts.rejected + excluded.rejected";
     for ((tenant, source), counts) in all {
-        let Counts { received, accepted, duplicate, conflict, quarantined, rejected } = counts;
-        let numbers = [received, accepted, duplicate, conflict, quarantined, rejected];
-        let values = [tenant.into(), source.into()].into_iter().chain(numbers.map(Into::into));
+        let Counts {
+            received,
+            accepted,
+            duplicate,
+            conflict,
+            quarantined,
+            rejected,
+        } = counts;
+        let numbers = [
+            received,
+            accepted,
+            duplicate,
+            conflict,
+            quarantined,
+            rejected,
+        ];
+        let values = [tenant.into(), source.into()]
+            .into_iter()
+            .chain(numbers.map(Into::into));
         sql::execute(tx, upsert, values).await?;
     }
     Ok(())
@@ -331,7 +395,17 @@ async fn write_counts(tx: &WriteTx, items: &[Append], outcomes: &[Vec<Outcome>])
 async fn write_heads(tx: &WriteTx, heads: &[Head], now: i64) -> Result<(), StoreError> {
     let update = "UPDATE lane_heads SET position = $2, bytes = $3, time_us = $4 WHERE lane = $1";
     for head in heads.iter().filter(|head| head.moved) {
-        sql::execute(tx, update, [head.lane.into(), head.position.into(), head.bytes.into(), now.into()]).await?;
+        sql::execute(
+            tx,
+            update,
+            [
+                head.lane.into(),
+                head.position.into(),
+                head.bytes.into(),
+                now.into(),
+            ],
+        )
+        .await?;
     }
     Ok(())
 }

@@ -14,13 +14,23 @@ use super::log::{ArchivePlan, DatabaseLog, place};
 /// Most batches of one append.
 const BATCHES_MAX: i64 = 1000;
 
-pub(super) async fn plan(log: &DatabaseLog, lane: i32, lease: &Lease) -> Result<Option<ArchivePlan>, StoreError> {
+pub(super) async fn plan(
+    log: &DatabaseLog,
+    lane: i32,
+    lease: &Lease,
+) -> Result<Option<ArchivePlan>, StoreError> {
     let select = "SELECT lane_id, claimed_batch, archiving_batch, archived_batch FROM lane_cursors WHERE lane = $1";
-    let Some(row) = sql::query_one(log.store.reader(), select, [lane.into()]).await? else { return Ok(None) };
+    let Some(row) = sql::query_one(log.store.reader(), select, [lane.into()]).await? else {
+        return Ok(None);
+    };
     let archived: i64 = sql::get(&row, "archived_batch")?;
     let planned: i64 = sql::get(&row, "archiving_batch")?;
     let claimed: i64 = sql::get(&row, "claimed_batch")?;
-    let last = if planned > archived { planned } else { claimed.min(archived + BATCHES_MAX) };
+    let last = if planned > archived {
+        planned
+    } else {
+        claimed.min(archived + BATCHES_MAX)
+    };
     if last == archived {
         return Ok(None);
     }
@@ -35,17 +45,33 @@ pub(super) async fn plan(log: &DatabaseLog, lane: i32, lease: &Lease) -> Result<
         found.truncate(count);
     }
     let (Some(first), Some(newest)) = (found.first(), found.last()) else {
-        return Err(StoreError::Corrupt(format!("batch {} of lane {lane} is claimed and gone", archived + 1)));
+        return Err(StoreError::Corrupt(format!(
+            "batch {} of lane {lane} is claimed and gone",
+            archived + 1
+        )));
     };
     let last_batch = newest.number;
     if planned <= archived {
         let tx = log.store.begin().await?;
         lease.check(&tx).await?;
-        let advance = "UPDATE lane_cursors SET archiving_batch = $2 WHERE lane = $1 AND archiving_batch = $3";
-        expect_one(sql::execute(&tx, advance, [lane.into(), last_batch.into(), planned.into()]).await?, lane)?;
+        let advance =
+            "UPDATE lane_cursors SET archiving_batch = $2 WHERE lane = $1 AND archiving_batch = $3";
+        expect_one(
+            sql::execute(
+                &tx,
+                advance,
+                [lane.into(), last_batch.into(), planned.into()],
+            )
+            .await?,
+            lane,
+        )?;
         tx.commit().await?;
     }
-    let mut events = load(log, lane, first.first, newest.last).await?.into_iter().map(|(event, _)| event).peekable();
+    let mut events = load(log, lane, first.first, newest.last)
+        .await?
+        .into_iter()
+        .map(|(event, _)| event)
+        .peekable();
     let mut batches = Vec::with_capacity(found.len());
     for claim in &found {
         let mut of_batch = Vec::new();
@@ -54,14 +80,26 @@ pub(super) async fn plan(log: &DatabaseLog, lane: i32, lease: &Lease) -> Result<
         }
         batches.push((claim.number, of_batch));
     }
-    Ok(Some(ArchivePlan { lane_id: sql::get(&row, "lane_id")?, last_batch, batches }))
+    Ok(Some(ArchivePlan {
+        lane_id: sql::get(&row, "lane_id")?,
+        last_batch,
+        batches,
+    }))
 }
 
-pub(super) async fn archived(log: &DatabaseLog, lane: i32, lease: &Lease, plan: &ArchivePlan) -> Result<(), StoreError> {
+pub(super) async fn archived(
+    log: &DatabaseLog,
+    lane: i32,
+    lease: &Lease,
+    plan: &ArchivePlan,
+) -> Result<(), StoreError> {
     let tx = log.store.begin().await?;
     lease.check(&tx).await?;
     let advance = "UPDATE lane_cursors SET archived_batch = $2 WHERE lane = $1 AND archiving_batch = $2 AND archived_batch < $2";
-    expect_one(sql::execute(&tx, advance, [lane.into(), plan.last_batch.into()]).await?, lane)?;
+    expect_one(
+        sql::execute(&tx, advance, [lane.into(), plan.last_batch.into()]).await?,
+        lane,
+    )?;
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     for event in plan.batches.iter().flat_map(|(_, events)| events) {
         *counts.entry(&event.tenant).or_default() += 1;

@@ -28,14 +28,33 @@ pub(super) struct Claim {
 }
 
 /// Returns the claimed batch that is to be applied next, claiming one where there is none.
-pub(super) async fn next_batch(log: &DatabaseLog, lane: i32, lease: &Lease) -> Result<Option<Batch>, StoreError> {
-    let Some(cursor) = cursor(log, lane).await? else { return Ok(None) };
+pub(super) async fn next_batch(
+    log: &DatabaseLog,
+    lane: i32,
+    lease: &Lease,
+) -> Result<Option<Batch>, StoreError> {
+    let Some(cursor) = cursor(log, lane).await? else {
+        return Ok(None);
+    };
     let number = cursor.applied_batch + 1;
     if cursor.applied_batch < cursor.claimed_batch {
-        let claim = claims(log.store.reader(), lane, number, number).await?.pop();
-        let claim = claim.ok_or_else(|| StoreError::Corrupt(format!("batch {number} of lane {lane} is claimed and gone")))?;
-        let events = load(log, lane, claim.first, claim.last).await?.into_iter().map(|(event, _)| event).collect();
-        return Ok(Some(Batch { lane_id: cursor.lane_id, number, through: instant(claim.through), events }));
+        let claim = claims(log.store.reader(), lane, number, number)
+            .await?
+            .pop();
+        let claim = claim.ok_or_else(|| {
+            StoreError::Corrupt(format!("batch {number} of lane {lane} is claimed and gone"))
+        })?;
+        let events = load(log, lane, claim.first, claim.last)
+            .await?
+            .into_iter()
+            .map(|(event, _)| event)
+            .collect();
+        return Ok(Some(Batch {
+            lane_id: cursor.lane_id,
+            number,
+            through: instant(claim.through),
+            events,
+        }));
     }
     if cursor.head == cursor.claimed_position {
         return Ok(None);
@@ -43,28 +62,63 @@ pub(super) async fn next_batch(log: &DatabaseLog, lane: i32, lease: &Lease) -> R
     let first = cursor.claimed_position + 1;
     let most = i64::try_from(log.limits.batch_events).unwrap_or(i64::MAX);
     // One more than fits, whose time is the watermark.
-    let mut events = load(log, lane, first, cursor.head.min(first.saturating_add(most))).await?;
+    let mut events = load(
+        log,
+        lane,
+        first,
+        cursor.head.min(first.saturating_add(most)),
+    )
+    .await?;
     let mut bytes = 0;
     let fits = |(event, _): &&(LoggedEvent, i64)| {
         bytes += event.payload.len();
         bytes <= log.limits.batch_bytes
     };
-    let count = events.iter().take(log.limits.batch_events).take_while(fits).count().max(1);
+    let count = events
+        .iter()
+        .take(log.limits.batch_events)
+        .take_while(fits)
+        .count()
+        .max(1);
     let last = first + count as i64 - 1;
-    let through = events.get(count).map_or(cursor.head_time, |(_, accepted)| *accepted);
+    let through = events
+        .get(count)
+        .map_or(cursor.head_time, |(_, accepted)| *accepted);
     events.truncate(count);
     if events.len() != count {
-        return Err(StoreError::Corrupt(format!("lane {lane} misses events from position {first}")));
+        return Err(StoreError::Corrupt(format!(
+            "lane {lane} misses events from position {first}"
+        )));
     }
-    let claim = Claim { number, first, last, through };
+    let claim = Claim {
+        number,
+        first,
+        last,
+        through,
+    };
     commit_claim(log, lane, lease, &claim).await?;
     runtime::crash::point("claimed");
     let events = events.into_iter().map(|(event, _)| event).collect();
-    Ok(Some(Batch { lane_id: cursor.lane_id, number, through: instant(through), events }))
+    Ok(Some(Batch {
+        lane_id: cursor.lane_id,
+        number,
+        through: instant(through),
+        events,
+    }))
 }
 
-async fn commit_claim(log: &DatabaseLog, lane: i32, lease: &Lease, claim: &Claim) -> Result<(), StoreError> {
-    let Claim { number, first, last, through } = *claim;
+async fn commit_claim(
+    log: &DatabaseLog,
+    lane: i32,
+    lease: &Lease,
+    claim: &Claim,
+) -> Result<(), StoreError> {
+    let Claim {
+        number,
+        first,
+        last,
+        through,
+    } = *claim;
     let tx = log.store.begin().await?;
     lease.check(&tx).await?;
     let advance = "UPDATE lane_cursors SET claimed_batch = $2, claimed_position = $3 \
@@ -72,7 +126,13 @@ async fn commit_claim(log: &DatabaseLog, lane: i32, lease: &Lease, claim: &Claim
     let values = [lane.into(), number.into(), last.into(), first.into()];
     expect_one(sql::execute(&tx, advance, values).await?, lane)?;
     let insert = "INSERT INTO claims (lane, number, first_position, last_position, through_us) VALUES ($1, $2, $3, $4, $5)";
-    let values = [lane.into(), number.into(), first.into(), last.into(), through.into()];
+    let values = [
+        lane.into(),
+        number.into(),
+        first.into(),
+        last.into(),
+        through.into(),
+    ];
     sql::execute(&tx, insert, values).await?;
     tx.commit().await
 }
@@ -88,13 +148,22 @@ pub(super) async fn applied(
     let tx = log.store.begin().await?;
     lease.check(&tx).await?;
     let advance = "UPDATE lane_cursors SET applied_batch = $2, through_us = $3 WHERE lane = $1 AND applied_batch = $2 - 1";
-    let values = [lane.into(), batch.number.into(), micros(batch.through).into()];
+    let values = [
+        lane.into(),
+        batch.number.into(),
+        micros(batch.through).into(),
+    ];
     expect_one(sql::execute(&tx, advance, values).await?, lane)?;
     let mut counts: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
-    batch.events.iter().for_each(|event| counts.entry(&event.tenant).or_default().0 += 1);
+    batch
+        .events
+        .iter()
+        .for_each(|event| counts.entry(&event.tenant).or_default().0 += 1);
     let now = micros(runtime::clock::now());
     for (index, reason) in parked {
-        let Some(event) = batch.events.get(index) else { continue };
+        let Some(event) = batch.events.get(index) else {
+            continue;
+        };
         let (applied, refused) = counts.entry(&event.tenant).or_default();
         *applied -= 1;
         *refused += 1;
@@ -118,12 +187,26 @@ pub(super) async fn applied(
 }
 
 /// Adds to what is applied, parked and archived of a tenant.
-pub(super) async fn add_counts(tx: &WriteTx, tenant: &str, added: [i64; 3]) -> Result<(), StoreError> {
+pub(super) async fn add_counts(
+    tx: &WriteTx,
+    tenant: &str,
+    added: [i64; 3],
+) -> Result<(), StoreError> {
     let upsert = "INSERT INTO applied_counts (tenant, applied, parked, archived) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (tenant) DO UPDATE SET applied = applied_counts.applied + excluded.applied, \
         parked = applied_counts.parked + excluded.parked, archived = applied_counts.archived + excluded.archived";
     let [applied, parked, archived] = added;
-    sql::execute(tx, upsert, [tenant.into(), applied.into(), parked.into(), archived.into()]).await?;
+    sql::execute(
+        tx,
+        upsert,
+        [
+            tenant.into(),
+            applied.into(),
+            parked.into(),
+            archived.into(),
+        ],
+    )
+    .await?;
     Ok(())
 }
 
@@ -141,7 +224,9 @@ pub(super) async fn idle_through(
         _ => "",
     };
     let select = format!("SELECT position, time_us FROM lane_heads WHERE lane = $1{lock}");
-    let Some(row) = sql::query_one(&tx, &select, [lane.into()]).await? else { return Ok(None) };
+    let Some(row) = sql::query_one(&tx, &select, [lane.into()]).await? else {
+        return Ok(None);
+    };
     let head: i64 = sql::get(&row, "position")?;
     let through = micros(now).max(sql::get(&row, "time_us")?);
     let idle = "UPDATE lane_cursors SET through_us = $2 \
@@ -149,7 +234,12 @@ pub(super) async fn idle_through(
     if sql::execute(&tx, idle, [lane.into(), through.into(), head.into()]).await? == 0 {
         return Ok(None);
     }
-    sql::execute(&tx, "UPDATE lane_heads SET time_us = $2 WHERE lane = $1", [lane.into(), through.into()]).await?;
+    sql::execute(
+        &tx,
+        "UPDATE lane_heads SET time_us = $2 WHERE lane = $1",
+        [lane.into(), through.into()],
+    )
+    .await?;
     tx.commit().await?;
     Ok(Some(instant(through)))
 }
@@ -203,8 +293,11 @@ pub(super) async fn load(
     let values = [place(lane, first).into(), place(lane, last).into()];
     let mut events = Vec::new();
     for row in sql::query_all(log.store.reader(), select, values).await? {
-        let event =
-            LoggedEvent { place: sql::get(&row, "place")?, tenant: sql::get(&row, "tenant")?, payload: sql::get(&row, "payload")? };
+        let event = LoggedEvent {
+            place: sql::get(&row, "place")?,
+            tenant: sql::get(&row, "tenant")?,
+            payload: sql::get(&row, "payload")?,
+        };
         events.push((event, sql::get(&row, "accepted_us")?));
     }
     Ok(events)

@@ -26,8 +26,12 @@ impl ImportRow {
             return Ok(Self::default());
         };
         let text: String = sql::get(&row, "summary")?;
-        let summary = serde_json::from_str(&text).map_err(|error| StoreError::Corrupt(format!("import: {error}")))?;
-        Ok(Self { rows_done: sql::get(&row, "rows_done")?, summary })
+        let summary = serde_json::from_str(&text)
+            .map_err(|error| StoreError::Corrupt(format!("import: {error}")))?;
+        Ok(Self {
+            rows_done: sql::get(&row, "rows_done")?,
+            summary,
+        })
     }
 }
 
@@ -41,19 +45,37 @@ pub(super) async fn advance(
     outcomes: &[Outcome],
 ) -> Result<(), StoreError> {
     let after = step.after(events, outcomes);
-    let summary = serde_json::to_string(&after).map_err(|error| StoreError::Failed(error.to_string()))?;
+    let summary =
+        serde_json::to_string(&after).map_err(|error| StoreError::Failed(error.to_string()))?;
     let done = step.rows_before + events.len() as i64;
     let operation = step.operation.to_string();
     let changed = if step.rows_before == 0 {
         let insert = "INSERT INTO imports (operation, tenant, rows_done, summary) VALUES ($1, $2, $3, $4) \
             ON CONFLICT (operation) DO NOTHING";
-        sql::execute(tx, insert, [operation.into(), tenant.into(), done.into(), summary.into()]).await?
+        sql::execute(
+            tx,
+            insert,
+            [operation.into(), tenant.into(), done.into(), summary.into()],
+        )
+        .await?
     } else {
         let update = "UPDATE imports SET rows_done = $2, summary = $3 WHERE operation = $1 AND rows_done = $4";
-        sql::execute(tx, update, [operation.into(), done.into(), summary.into(), step.rows_before.into()]).await?
+        sql::execute(
+            tx,
+            update,
+            [
+                operation.into(),
+                done.into(),
+                summary.into(),
+                step.rows_before.into(),
+            ],
+        )
+        .await?
     };
     match changed {
         1 => Ok(()),
-        _ => Err(StoreError::Conflict("these rows of the import are committed already".into())),
+        _ => Err(StoreError::Conflict(
+            "these rows of the import are committed already".into(),
+        )),
     }
 }

@@ -49,7 +49,9 @@ pub struct LogLimits {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LogError {
     /// It holds as much as it may.
-    #[error("the event log is full: {held} of {most} bytes are held; it empties as profile and the lake catch up")]
+    #[error(
+        "the event log is full: {held} of {most} bytes are held; it empties as profile and the lake catch up"
+    )]
     Full {
         /// Bytes held.
         held: i64,
@@ -184,13 +186,24 @@ pub trait EventLog: Send + Sync + 'static {
     async fn next_batch(&self, lane: i32, lease: &Lease) -> Result<Option<Batch>, LogError>;
 
     /// Records profile's answers and moves the lane's cursor.
-    async fn applied(&self, lane: i32, lease: &Lease, answers: AppliedBatch<'_>) -> Result<(), LogError>;
+    async fn applied(
+        &self,
+        lane: i32,
+        lease: &Lease,
+        answers: AppliedBatch<'_>,
+    ) -> Result<(), LogError>;
 
     /// Moves an idle lane's watermark to `now` and returns it; `None` when the lane is not idle.
-    async fn idle_through(&self, lane: i32, lease: &Lease, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, LogError>;
+    async fn idle_through(
+        &self,
+        lane: i32,
+        lease: &Lease,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, LogError>;
 
     /// Returns what is to be archived next, planning it first where nothing is planned.
-    async fn archive_plan(&self, lane: i32, lease: &Lease) -> Result<Option<ArchivePlan>, LogError>;
+    async fn archive_plan(&self, lane: i32, lease: &Lease)
+    -> Result<Option<ArchivePlan>, LogError>;
 
     /// Records that the lake holds a plan's batches.
     async fn archived(&self, lane: i32, lease: &Lease, plan: &ArchivePlan) -> Result<(), LogError>;
@@ -229,15 +242,25 @@ impl DatabaseLog {
             let lane_id = format!("{}-{lane}", &log_id[..12]);
             let begun = sql::execute(&tx, cursor, [i64::from(lane).into(), lane_id.into()]).await?;
             if begun == 1 {
-                let head = "INSERT INTO lane_heads (lane, position, time_us, bytes) VALUES ($1, 0, 0, 0)";
+                let head =
+                    "INSERT INTO lane_heads (lane, position, time_us, bytes) VALUES ($1, 0, 0, 0)";
                 sql::execute(&tx, head, [i64::from(lane).into()]).await?;
             }
         }
         tx.commit().await?;
-        let lanes = sql::query_all(store.reader(), "SELECT lane FROM lane_heads", []).await?.len();
-        let appender = Appender { lanes: lanes as u64, bytes_max: limits.bytes_max };
+        let lanes = sql::query_all(store.reader(), "SELECT lane FROM lane_heads", [])
+            .await?
+            .len();
+        let appender = Appender {
+            lanes: lanes as u64,
+            bytes_max: limits.bytes_max,
+        };
         let group = Group::start(store.clone(), appender, limits.batch_events);
-        Ok(Self { store, limits, group })
+        Ok(Self {
+            store,
+            limits,
+            group,
+        })
     }
 
     /// Returns the store that it is kept in.
@@ -281,15 +304,29 @@ impl EventLog for DatabaseLog {
         Ok(super::claim::next_batch(self, lane, lease).await?)
     }
 
-    async fn applied(&self, lane: i32, lease: &Lease, answers: AppliedBatch<'_>) -> Result<(), LogError> {
+    async fn applied(
+        &self,
+        lane: i32,
+        lease: &Lease,
+        answers: AppliedBatch<'_>,
+    ) -> Result<(), LogError> {
         Ok(super::claim::applied(self, lane, lease, answers).await?)
     }
 
-    async fn idle_through(&self, lane: i32, lease: &Lease, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, LogError> {
+    async fn idle_through(
+        &self,
+        lane: i32,
+        lease: &Lease,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, LogError> {
         Ok(super::claim::idle_through(self, lane, lease, now).await?)
     }
 
-    async fn archive_plan(&self, lane: i32, lease: &Lease) -> Result<Option<ArchivePlan>, LogError> {
+    async fn archive_plan(
+        &self,
+        lane: i32,
+        lease: &Lease,
+    ) -> Result<Option<ArchivePlan>, LogError> {
         Ok(super::archive::plan(self, lane, lease).await?)
     }
 

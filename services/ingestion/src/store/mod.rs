@@ -14,8 +14,9 @@ mod status;
 mod trim;
 
 pub use append::{Append, ImportStep};
-pub use log::{
-    AppliedBatch, ArchivePlan, Batch, DatabaseLog, EventLog, Lane, LoggedEvent, LogError, LogLimits, Outcome, Status,
-};
 pub use imports::ImportRow;
+pub use log::{
+    AppliedBatch, ArchivePlan, Batch, DatabaseLog, EventLog, Lane, LogError, LogLimits,
+    LoggedEvent, Outcome, Status,
+};
 pub use migrations::Migrator;

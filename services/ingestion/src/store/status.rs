@@ -34,7 +34,9 @@ pub(super) async fn status(store: &Store, tenant: &str) -> Result<Status, StoreE
     let tx = match store.backend() {
         Backend::Postgres => {
             let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
-            reader.begin_with_config(Some(isolation), Some(access)).await?
+            reader
+                .begin_with_config(Some(isolation), Some(access))
+                .await?
         }
         // A transaction of SQLite sees one moment anyway.
         Backend::Sqlite => reader.begin().await?,
@@ -45,7 +47,10 @@ pub(super) async fn status(store: &Store, tenant: &str) -> Result<Status, StoreE
 }
 
 async fn read_status<C: ConnectionTrait>(db: &C, tenant: &str) -> Result<Status, StoreError> {
-    let mut status = Status { pending: pending(db, tenant).await?, ..Status::default() };
+    let mut status = Status {
+        pending: pending(db, tenant).await?,
+        ..Status::default()
+    };
     let select = "SELECT source, received, accepted, duplicate, conflict, quarantined, rejected FROM receipt_counts \
         WHERE tenant = $1";
     for row in sql::query_all(db, select, [tenant.into()]).await? {
@@ -72,11 +77,16 @@ async fn read_status<C: ConnectionTrait>(db: &C, tenant: &str) -> Result<Status,
 async fn pending<C: ConnectionTrait>(db: &C, tenant: &str) -> Result<i64, StoreError> {
     let applied = "SELECT lane_cursors.lane, COALESCE(claims.last_position, lane_cursors.dropped_position) AS position \
         FROM lane_cursors LEFT JOIN claims ON claims.lane = lane_cursors.lane AND claims.number = applied_batch";
-    let count = "SELECT COUNT(*) AS pending FROM events WHERE place > $1 AND place < $2 AND tenant = $3";
+    let count =
+        "SELECT COUNT(*) AS pending FROM events WHERE place > $1 AND place < $2 AND tenant = $3";
     let mut pending = 0;
     for row in sql::query_all(db, applied, []).await? {
         let (lane, position): (i32, i64) = (sql::get(&row, "lane")?, sql::get(&row, "position")?);
-        let values = [place(lane, position).into(), place(lane + 1, 0).into(), tenant.into()];
+        let values = [
+            place(lane, position).into(),
+            place(lane + 1, 0).into(),
+            tenant.into(),
+        ];
         if let Some(row) = sql::query_one(db, count, values).await? {
             pending += sql::get::<i64>(&row, "pending")?;
         }

@@ -11,18 +11,33 @@ use super::log::{DatabaseLog, micros, place};
 const EVENTS_MAX: i64 = 5000;
 
 /// Drops the oldest events of a lane that are applied, archived and accepted before a time.
-pub(super) async fn trim(log: &DatabaseLog, lane: i32, lease: &Lease, before: DateTime<Utc>) -> Result<u64, StoreError> {
+pub(super) async fn trim(
+    log: &DatabaseLog,
+    lane: i32,
+    lease: &Lease,
+    before: DateTime<Utc>,
+) -> Result<u64, StoreError> {
     let done = "SELECT dropped_position, COALESCE(MAX(last_position), dropped_position) AS position FROM lane_cursors \
         LEFT JOIN claims ON claims.lane = lane_cursors.lane AND number <= applied_batch AND number <= archived_batch \
         WHERE lane_cursors.lane = $1 GROUP BY dropped_position";
-    let Some(row) = sql::query_one(log.store.reader(), done, [lane.into()]).await? else { return Ok(0) };
+    let Some(row) = sql::query_one(log.store.reader(), done, [lane.into()]).await? else {
+        return Ok(0);
+    };
     let dropped: i64 = sql::get(&row, "dropped_position")?;
     let last = sql::get::<i64>(&row, "position")?.min(dropped + EVENTS_MAX);
     let old = "SELECT COUNT(*) AS count, CAST(COALESCE(SUM(LENGTH(payload)), 0) AS BIGINT) AS bytes, \
         MAX(place) AS place FROM events WHERE place BETWEEN $1 AND $2 AND accepted_us < $3";
-    let values = [place(lane, dropped + 1).into(), place(lane, last).into(), micros(before).into()];
-    let Some(row) = sql::query_one(log.store.reader(), old, values).await? else { return Ok(0) };
-    let Some(newest) = sql::get::<Option<i64>>(&row, "place")? else { return Ok(0) };
+    let values = [
+        place(lane, dropped + 1).into(),
+        place(lane, last).into(),
+        micros(before).into(),
+    ];
+    let Some(row) = sql::query_one(log.store.reader(), old, values).await? else {
+        return Ok(0);
+    };
+    let Some(newest) = sql::get::<Option<i64>>(&row, "place")? else {
+        return Ok(0);
+    };
     let (count, bytes): (i64, i64) = (sql::get(&row, "count")?, sql::get(&row, "bytes")?);
     let position = newest - place(lane, 0);
 
@@ -33,7 +48,12 @@ pub(super) async fn trim(log: &DatabaseLog, lane: i32, lease: &Lease, before: Da
     let values = [lane.into(), position.into(), bytes.into(), dropped.into()];
     super::claim::expect_one(sql::execute(&tx, advance, values).await?, lane)?;
     let delete = "DELETE FROM events WHERE place BETWEEN $1 AND $2";
-    sql::execute(&tx, delete, [place(lane, dropped + 1).into(), newest.into()]).await?;
+    sql::execute(
+        &tx,
+        delete,
+        [place(lane, dropped + 1).into(), newest.into()],
+    )
+    .await?;
     let delete = "DELETE FROM claims WHERE lane = $1 AND last_position <= $2";
     sql::execute(&tx, delete, [lane.into(), position.into()]).await?;
     tx.commit().await?;
@@ -41,9 +61,17 @@ pub(super) async fn trim(log: &DatabaseLog, lane: i32, lease: &Lease, before: Da
 }
 
 /// Forgets the keys of messages accepted before a time.
-pub(super) async fn forget_keys(log: &DatabaseLog, before: DateTime<Utc>) -> Result<u64, StoreError> {
+pub(super) async fn forget_keys(
+    log: &DatabaseLog,
+    before: DateTime<Utc>,
+) -> Result<u64, StoreError> {
     let tx = log.store.begin().await?;
-    let deleted = sql::execute(&tx, "DELETE FROM message_keys WHERE accepted_us < $1", [micros(before).into()]).await?;
+    let deleted = sql::execute(
+        &tx,
+        "DELETE FROM message_keys WHERE accepted_us < $1",
+        [micros(before).into()],
+    )
+    .await?;
     tx.commit().await?;
     Ok(deleted)
 }

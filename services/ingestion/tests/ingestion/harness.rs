@@ -40,12 +40,24 @@ pub struct Ingestion {
 /// Runs a test on every database there is.
 pub async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(DatabaseConfig) -> F) {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}?mode=rwc", folder.path().join("ingestion.db").display());
-    test(DatabaseConfig { url, ..DatabaseConfig::default() }).await;
+    let url = format!(
+        "sqlite://{}?mode=rwc",
+        folder.path().join("ingestion.db").display()
+    );
+    test(DatabaseConfig {
+        url,
+        ..DatabaseConfig::default()
+    })
+    .await;
     match std::env::var("CLIENTELE_TEST_POSTGRES") {
         Ok(url) => {
             let schema = Some(format!("ingestion_{}", Uuid::new_v4().simple()));
-            test(DatabaseConfig { url, connections_max: 8, schema }).await;
+            test(DatabaseConfig {
+                url,
+                connections_max: 8,
+                schema,
+            })
+            .await;
         }
         Err(_) => println!("NOT RUN: no PostgreSQL (CLIENTELE_TEST_POSTGRES is not set)"),
     }
@@ -54,7 +66,8 @@ pub async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(DatabaseConf
 /// Returns the folder of public data, or says that there is none.
 pub fn data() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let path = std::env::var_os("CLIENTELE_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
+    let path = std::env::var_os("CLIENTELE_DATA")
+        .map_or_else(|| root.join("../shared/data"), PathBuf::from);
     if !path.is_dir() {
         println!("NOT RUN: no data");
         return None;
@@ -64,7 +77,8 @@ pub fn data() -> Option<PathBuf> {
 
 /// Returns a contract of the project.
 pub fn contract(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/contracts/{name}.yaml"));
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/contracts/{name}.yaml"));
     std::fs::read_to_string(path).unwrap()
 }
 
@@ -100,8 +114,10 @@ impl Ingestion {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (trigger, shutdown) = Shutdown::new();
         let server = Server::new("ingestion", config.server.clone()).add(service.routes());
-        let running =
-            vec![tokio::spawn(service.run(shutdown.clone())), tokio::spawn(server.serve(listener, shutdown))];
+        let running = vec![
+            tokio::spawn(service.run(shutdown.clone())),
+            tokio::spawn(server.serve(listener, shutdown)),
+        ];
         let channel = Channel::from_shared(address).unwrap().connect_lazy();
         Self {
             events: EventServiceClient::new(channel.clone()),
@@ -129,17 +145,33 @@ impl Ingestion {
     }
 
     pub async fn ingest(&mut self, events: Vec<Event>) -> Vec<Receipt> {
-        let request = BatchIngestEventsRequest { events, contract: String::new() };
-        self.events.batch_ingest_events(request).await.unwrap().into_inner().receipts
+        let request = BatchIngestEventsRequest {
+            events,
+            contract: String::new(),
+        };
+        self.events
+            .batch_ingest_events(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .receipts
     }
 
     /// Asks how far the log is; both laws hold in every answer, whatever is at work.
     pub async fn status(&mut self) -> GetLogStatusResponse {
-        let status = self.events.get_log_status(GetLogStatusRequest {}).await.unwrap().into_inner();
+        let status = self
+            .events
+            .get_log_status(GetLogStatusRequest {})
+            .await
+            .unwrap()
+            .into_inner();
         for source in &status.sources {
             check_law(&source.receipts.unwrap());
         }
-        assert_eq!(status.accepted, status.applied + status.parked + status.pending);
+        assert_eq!(
+            status.accepted,
+            status.applied + status.parked + status.pending
+        );
         status
     }
 
@@ -159,40 +191,85 @@ impl Ingestion {
     pub async fn upload(&mut self, file_name: &str, bytes: &[u8]) -> String {
         let mut pieces: Vec<_> = bytes
             .chunks(1 << 20)
-            .map(|data| UploadFileRequest { file_name: String::new(), data: data.to_vec() })
+            .map(|data| UploadFileRequest {
+                file_name: String::new(),
+                data: data.to_vec(),
+            })
             .collect();
         if pieces.is_empty() {
             pieces.push(UploadFileRequest::default());
         }
         pieces[0].file_name = file_name.into();
-        self.imports.upload_file(futures::stream::iter(pieces)).await.unwrap().into_inner().upload
+        self.imports
+            .upload_file(futures::stream::iter(pieces))
+            .await
+            .unwrap()
+            .into_inner()
+            .upload
     }
 
     /// Imports a file to its end.
-    pub async fn import(&mut self, tenant: &str, file: (&str, &[u8]), contract: &str) -> Result<ImportFileResponse, Status> {
+    pub async fn import(
+        &mut self,
+        tenant: &str,
+        file: (&str, &[u8]),
+        contract: &str,
+    ) -> Result<ImportFileResponse, Status> {
         let pieces: Vec<_> = file.1.chunks(1 << 20).map(<[u8]>::to_vec).collect();
-        let first = UploadFileRequest { file_name: file.0.into(), data: Vec::new() };
-        let rest = pieces.into_iter().map(|data| UploadFileRequest { file_name: String::new(), data });
+        let first = UploadFileRequest {
+            file_name: file.0.into(),
+            data: Vec::new(),
+        };
+        let rest = pieces.into_iter().map(|data| UploadFileRequest {
+            file_name: String::new(),
+            data,
+        });
         let stream = futures::stream::iter(std::iter::once(first).chain(rest));
-        let upload = self.imports.upload_file(for_tenant(tenant, stream)).await.unwrap().into_inner().upload;
+        let upload = self
+            .imports
+            .upload_file(for_tenant(tenant, stream))
+            .await
+            .unwrap()
+            .into_inner()
+            .upload;
         let request = ImportFileRequest {
             upload,
             source: "shop".into(),
             contract_yaml: contract.into(),
             ..ImportFileRequest::default()
         };
-        let operation = self.imports.import_file(for_tenant(tenant, request)).await?.into_inner();
+        let operation = self
+            .imports
+            .import_file(for_tenant(tenant, request))
+            .await?
+            .into_inner();
         self.wait(tenant, operation).await
     }
 
     /// Waits for an import.
-    pub async fn wait(&mut self, tenant: &str, mut operation: Operation) -> Result<ImportFileResponse, Status> {
+    pub async fn wait(
+        &mut self,
+        tenant: &str,
+        mut operation: Operation,
+    ) -> Result<ImportFileResponse, Status> {
         while !operation.done {
-            let timeout = Some(prost_types::Duration { seconds: 10, nanos: 0 });
-            let request = WaitOperationRequest { name: operation.name.clone(), timeout };
-            match self.operations.wait_operation(for_tenant(tenant, request)).await {
+            let timeout = Some(prost_types::Duration {
+                seconds: 10,
+                nanos: 0,
+            });
+            let request = WaitOperationRequest {
+                name: operation.name.clone(),
+                timeout,
+            };
+            match self
+                .operations
+                .wait_operation(for_tenant(tenant, request))
+                .await
+            {
                 Ok(answer) => operation = answer.into_inner(),
-                Err(status) if status.code() == Code::Unavailable => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(status) if status.code() == Code::Unavailable => {
+                    tokio::time::sleep(Duration::from_millis(100)).await
+                }
                 Err(status) => panic!("{status:?}"),
             }
         }
@@ -206,14 +283,20 @@ impl Ingestion {
 /// Names the tenant of a call.
 pub fn for_tenant<T>(tenant: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert("x-clientele-tenant", tenant.parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("x-clientele-tenant", tenant.parse().unwrap());
     request
 }
 
 /// received = accepted + duplicate + conflict + quarantined + rejected
 #[track_caller]
 pub fn check_law(it: &ReceiptCounts) {
-    assert_eq!(it.received, it.accepted + it.duplicate + it.conflict + it.quarantined + it.rejected, "{it:?}");
+    assert_eq!(
+        it.received,
+        it.accepted + it.duplicate + it.conflict + it.quarantined + it.rejected,
+        "{it:?}"
+    );
 }
 
 /// An order of a customer, a minute ago.
@@ -223,9 +306,18 @@ pub fn order(message_id: &str, customer: &str, pence: i64) -> Event {
         message_id: message_id.into(),
         source: "shop".into(),
         r#type: "Order Completed".into(),
-        event_time: Some(prost_types::Timestamp { seconds: now - now % 3600, nanos: 0 }),
-        identifiers: vec![Identifier { namespace: "customer_id".into(), value: customer.into() }],
-        value: Some(Money { currency_code: "GBP".into(), minor_units: pence }),
+        event_time: Some(prost_types::Timestamp {
+            seconds: now - now % 3600,
+            nanos: 0,
+        }),
+        identifiers: vec![Identifier {
+            namespace: "customer_id".into(),
+            value: customer.into(),
+        }],
+        value: Some(Money {
+            currency_code: "GBP".into(),
+            minor_units: pence,
+        }),
         ..Event::default()
     }
 }

@@ -44,7 +44,9 @@ impl Peer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tonic::transport::Server::builder()
-            .add_service(ProfileServiceServer::new(self.clone()).max_decoding_message_size(64 << 20))
+            .add_service(
+                ProfileServiceServer::new(self.clone()).max_decoding_message_size(64 << 20),
+            )
             .add_service(TenantServiceServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         format!("http://{address}")
@@ -60,9 +62,18 @@ impl Peer {
 
 fn answer(event: &StandardEvent) -> ApplyAnswer {
     match event.r#type.as_str() {
-        "" => ApplyAnswer { outcome: ApplyOutcome::Parked.into(), reason: "EVENT_UNDECODABLE".into() },
-        "Poison" => ApplyAnswer { outcome: ApplyOutcome::Parked.into(), reason: "POISONED".into() },
-        _ => ApplyAnswer { outcome: ApplyOutcome::Applied.into(), reason: String::new() },
+        "" => ApplyAnswer {
+            outcome: ApplyOutcome::Parked.into(),
+            reason: "EVENT_UNDECODABLE".into(),
+        },
+        "Poison" => ApplyAnswer {
+            outcome: ApplyOutcome::Parked.into(),
+            reason: "POISONED".into(),
+        },
+        _ => ApplyAnswer {
+            outcome: ApplyOutcome::Applied.into(),
+            reason: String::new(),
+        },
     }
 }
 
@@ -73,15 +84,25 @@ impl ProfileService for Peer {
         request: Request<ApplyEventsRequest>,
     ) -> Result<Response<ApplyEventsResponse>, Status> {
         self.is_up()?;
-        let ApplyEventsRequest { lane, number, events, .. } = request.into_inner();
+        let ApplyEventsRequest {
+            lane,
+            number,
+            events,
+            ..
+        } = request.into_inner();
         let mut record = self.record.lock().unwrap();
         record.lanes_told_first.get_or_insert(0);
         if let Some(answers) = record.answers.get(&(lane.clone(), number)) {
-            return Ok(Response::new(ApplyEventsResponse { answers: answers.clone(), repeated_batch: true }));
+            return Ok(Response::new(ApplyEventsResponse {
+                answers: answers.clone(),
+                repeated_batch: true,
+            }));
         }
         let newest = record.newest.entry(lane.clone()).or_default();
         if number != *newest + 1 {
-            return Err(Status::failed_precondition(format!("batch {number} after {newest}")));
+            return Err(Status::failed_precondition(format!(
+                "batch {number} after {newest}"
+            )));
         }
         *newest = number;
         let answers: Vec<_> = events.iter().map(answer).collect();
@@ -93,7 +114,10 @@ impl ProfileService for Peer {
         if self.forgetful.load(Ordering::SeqCst) {
             return Err(Status::unavailable("the answer got lost"));
         }
-        Ok(Response::new(ApplyEventsResponse { answers, repeated_batch: false }))
+        Ok(Response::new(ApplyEventsResponse {
+            answers,
+            repeated_batch: false,
+        }))
     }
 
     async fn report_watermarks(
@@ -110,59 +134,104 @@ impl ProfileService for Peer {
         Ok(Response::new(ReportWatermarksResponse {}))
     }
 
-    async fn get_profile(&self, _: Request<GetProfileRequest>) -> Result<Response<Profile>, Status> {
-        Err(Status::unimplemented("not part of the protocol with ingestion"))
+    async fn get_profile(
+        &self,
+        _: Request<GetProfileRequest>,
+    ) -> Result<Response<Profile>, Status> {
+        Err(Status::unimplemented(
+            "not part of the protocol with ingestion",
+        ))
     }
 
     async fn batch_get_profiles(
         &self,
         _: Request<BatchGetProfilesRequest>,
     ) -> Result<Response<BatchGetProfilesResponse>, Status> {
-        Err(Status::unimplemented("not part of the protocol with ingestion"))
+        Err(Status::unimplemented(
+            "not part of the protocol with ingestion",
+        ))
     }
 
     async fn rebuild_states(
         &self,
         _: Request<RebuildStatesRequest>,
     ) -> Result<Response<api::longrunning::Operation>, Status> {
-        Err(Status::unimplemented("not part of the protocol with ingestion"))
+        Err(Status::unimplemented(
+            "not part of the protocol with ingestion",
+        ))
     }
 
     async fn list_customers(
         &self,
         _: Request<ListCustomersRequest>,
     ) -> Result<Response<ListCustomersResponse>, Status> {
-        Err(Status::unimplemented("not part of the protocol with ingestion"))
+        Err(Status::unimplemented(
+            "not part of the protocol with ingestion",
+        ))
     }
 }
 
 #[tonic::async_trait]
 impl TenantService for Peer {
-    async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Result<Response<Tenant>, Status> {
+    async fn get_tenant(
+        &self,
+        request: Request<GetTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
         self.is_up()?;
         let tenant_id = request.into_inner().tenant_id;
         if tenant_id == "nobody" {
             return Err(Status::not_found("no such tenant"));
         }
-        let currency_code = if tenant_id.starts_with("usd") { "USD" } else { "GBP" }.into();
+        let currency_code = if tenant_id.starts_with("usd") {
+            "USD"
+        } else {
+            "GBP"
+        }
+        .into();
         let state = TenantState::Active.into();
         let time_zone = "Europe/London".into();
-        Ok(Response::new(Tenant { tenant_id, currency_code, time_zone, state, ..Tenant::default() }))
+        Ok(Response::new(Tenant {
+            tenant_id,
+            currency_code,
+            time_zone,
+            state,
+            ..Tenant::default()
+        }))
     }
 
-    async fn create_tenant(&self, _: Request<CreateTenantRequest>) -> Result<Response<Tenant>, Status> {
-        Err(Status::unimplemented("not part of the protocol with ingestion"))
+    async fn create_tenant(
+        &self,
+        _: Request<CreateTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
+        Err(Status::unimplemented(
+            "not part of the protocol with ingestion",
+        ))
     }
 
-    async fn list_tenants(&self, _: Request<ListTenantsRequest>) -> Result<Response<ListTenantsResponse>, Status> {
-        Err(Status::unimplemented("not part of the protocol with ingestion"))
+    async fn list_tenants(
+        &self,
+        _: Request<ListTenantsRequest>,
+    ) -> Result<Response<ListTenantsResponse>, Status> {
+        Err(Status::unimplemented(
+            "not part of the protocol with ingestion",
+        ))
     }
 
-    async fn update_tenant(&self, _: Request<UpdateTenantRequest>) -> Result<Response<Tenant>, Status> {
-        Err(Status::unimplemented("not part of the protocol with ingestion"))
+    async fn update_tenant(
+        &self,
+        _: Request<UpdateTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
+        Err(Status::unimplemented(
+            "not part of the protocol with ingestion",
+        ))
     }
 
-    async fn delete_tenant(&self, _: Request<DeleteTenantRequest>) -> Result<Response<Tenant>, Status> {
-        Err(Status::unimplemented("not part of the protocol with ingestion"))
+    async fn delete_tenant(
+        &self,
+        _: Request<DeleteTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
+        Err(Status::unimplemented(
+            "not part of the protocol with ingestion",
+        ))
     }
 }

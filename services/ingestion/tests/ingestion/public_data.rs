@@ -9,7 +9,11 @@ use runtime::identity::IdentityKey;
 use crate::harness::{Ingestion, contract as contract_text, data, on_each_database};
 
 fn mark(response: &ImportFileResponse, name: &str) -> i64 {
-    response.marks.iter().find(|it| it.mark == name).map_or(0, |it| it.rows)
+    response
+        .marks
+        .iter()
+        .find(|it| it.mark == name)
+        .map_or(0, |it| it.rows)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,7 +21,9 @@ async fn online_retail_adds_up_and_a_re_sorted_second_import_adds_nothing() {
     let Some(data) = data() else { return };
     let packed = std::fs::read(data.join("online_retail/online_retail_h1.csv.gz")).unwrap();
     let mut text = String::new();
-    flate2::read::MultiGzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
+    flate2::read::MultiGzDecoder::new(packed.as_slice())
+        .read_to_string(&mut text)
+        .unwrap();
     let (header, rows) = text.split_once('\n').unwrap();
     let mut rows: Vec<&str> = rows.lines().collect();
     rows.sort_unstable_by(|a, b| b.cmp(a));
@@ -28,7 +34,10 @@ async fn online_retail_adds_up_and_a_re_sorted_second_import_adds_nothing() {
             let mut ingestion = Ingestion::start(database).await;
             let contract = contract_text("online_retail");
             let started = std::time::Instant::now();
-            let first = ingestion.import("default", ("online_retail_h1.csv.gz", &packed), &contract).await.unwrap();
+            let first = ingestion
+                .import("default", ("online_retail_h1.csv.gz", &packed), &contract)
+                .await
+                .unwrap();
             println!("import of 209,029 rows: {:?}", started.elapsed());
             let receipts = first.receipts.unwrap();
             assert_eq!((receipts.received, receipts.quarantined), (209_029, 59_976));
@@ -36,13 +45,25 @@ async fn online_retail_adds_up_and_a_re_sorted_second_import_adds_nothing() {
             assert_eq!(mark(&first, "cancellation"), 3783);
             assert_eq!(mark(&first, "missing_identifier"), 59_976);
             assert_eq!(mark(&first, "repeat"), 1747);
-            assert_eq!((first.reasons[0].reason.as_str(), first.reasons[0].rows), ("MISSING_IDENTIFIER", 59_976));
+            assert_eq!(
+                (first.reasons[0].reason.as_str(), first.reasons[0].rows),
+                ("MISSING_IDENTIFIER", 59_976)
+            );
             assert_eq!(first.reasons.len(), 1);
 
-            let second = ingestion.import("default", ("sorted.csv", sorted.as_bytes()), &contract).await.unwrap();
+            let second = ingestion
+                .import("default", ("sorted.csv", sorted.as_bytes()), &contract)
+                .await
+                .unwrap();
             let receipts = second.receipts.unwrap();
-            assert_eq!((receipts.received, receipts.accepted, receipts.conflict), (209_029, 0, 0));
-            assert_eq!((receipts.duplicate, receipts.quarantined), (149_053, 59_976));
+            assert_eq!(
+                (receipts.received, receipts.accepted, receipts.conflict),
+                (209_029, 0, 0)
+            );
+            assert_eq!(
+                (receipts.duplicate, receipts.quarantined),
+                (149_053, 59_976)
+            );
             assert_eq!(mark(&second, "repeat"), 1747);
 
             let status = ingestion.settled().await;
@@ -61,7 +82,14 @@ async fn cdnow_is_imported_whole() {
         let file = file.clone();
         async move {
             let mut ingestion = Ingestion::start(database).await;
-            let response = ingestion.import("usd-shop", ("CDNOW_sample.txt", &file), &contract_text("cdnow")).await.unwrap();
+            let response = ingestion
+                .import(
+                    "usd-shop",
+                    ("CDNOW_sample.txt", &file),
+                    &contract_text("cdnow"),
+                )
+                .await
+                .unwrap();
             let receipts = response.receipts.unwrap();
             assert_eq!((receipts.received, receipts.accepted), (6919, 6919));
             assert_eq!(response.first_event_time, "1997-01-01T00:00:00Z");
@@ -101,11 +129,27 @@ fn every_public_file_reads_by_its_contract() {
     let keys = Keys::new(IdentityKey::from_bytes([7; 32]));
     for (name, expected_rows, expected_faults) in FILES {
         let text = contract_text(name);
-        let contract = contract::parse(&text).unwrap_or_else(|mistakes| panic!("{name}: {mistakes:?}"));
-        let path = text.split("path: ").nth(1).unwrap().split(',').next().unwrap();
-        let limits = Limits { record_bytes: 1 << 20, distinct_rows: 1 << 20 };
-        let mut rows =
-            Rows::open(&data.join(path), path, (&contract, "shop", &keys), limits, Default::default()).unwrap();
+        let contract =
+            contract::parse(&text).unwrap_or_else(|mistakes| panic!("{name}: {mistakes:?}"));
+        let path = text
+            .split("path: ")
+            .nth(1)
+            .unwrap()
+            .split(',')
+            .next()
+            .unwrap();
+        let limits = Limits {
+            record_bytes: 1 << 20,
+            distinct_rows: 1 << 20,
+        };
+        let mut rows = Rows::open(
+            &data.join(path),
+            path,
+            (&contract, "shop", &keys),
+            limits,
+            Default::default(),
+        )
+        .unwrap();
         let (mut count, mut faults, mut first) = (0, 0, None);
         while let Some((_, draft)) = rows.read_row().unwrap() {
             count += 1;
@@ -114,6 +158,10 @@ fn every_public_file_reads_by_its_contract() {
                 first.get_or_insert(draft.violations);
             }
         }
-        assert_eq!((count, faults), (*expected_rows, *expected_faults), "{name}: {first:?}");
+        assert_eq!(
+            (count, faults),
+            (*expected_rows, *expected_faults),
+            "{name}: {first:?}"
+        );
     }
 }

@@ -61,7 +61,11 @@ impl Params {
     pub fn new(r: f64, alpha: f64, a: f64, b: f64) -> Result<Self, Invalid> {
         for (field, value) in [("r", r), ("alpha", alpha), ("a", a), ("b", b)] {
             if !(value.is_finite() && 0.0 < value) {
-                return Err(Invalid { field, rule: "finite and above zero", value });
+                return Err(Invalid {
+                    field,
+                    rule: "finite and above zero",
+                    value,
+                });
             }
         }
         Ok(Self { r, alpha, a, b })
@@ -162,7 +166,11 @@ fn block_terms(form: Form, params: &Params, block: &Block) -> (f64, [f64; 4]) {
     let survivals = x + form.first_survivals();
     let shape = r + x;
     let ln_alive = ln_beta(a, b + survivals) - ln_beta(a, b);
-    let ln_dead = if survivals > 0.0 { ln_alive + (a / (b + survivals - 1.0)).ln() } else { f64::NEG_INFINITY };
+    let ln_dead = if survivals > 0.0 {
+        ln_alive + (a / (b + survivals - 1.0)).ln()
+    } else {
+        f64::NEG_INFINITY
+    };
 
     // Sums over the block: of the log terms, of the shares of the dead, and of what alpha and r weigh.
     let (mut logs, mut dead, mut by_r, mut by_alpha) = (0.0, 0.0, 0.0, 0.0);
@@ -186,7 +194,11 @@ fn block_terms(form: Form, params: &Params, block: &Block) -> (f64, [f64; 4]) {
 
     let value = n * (ln_gamma(shape) - ln_gamma(r) + r * alpha.ln()) + logs;
     let both = digamma(a + b) - digamma(a + b + survivals);
-    let dead_by_b = if survivals > 0.0 { dead / (b + survivals - 1.0) } else { 0.0 };
+    let dead_by_b = if survivals > 0.0 {
+        dead / (b + survivals - 1.0)
+    } else {
+        0.0
+    };
     let gradient = [
         n * (digamma(shape) - digamma(r) + alpha.ln()) - by_r,
         n * r / alpha - shape * by_alpha,

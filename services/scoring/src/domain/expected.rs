@@ -31,7 +31,13 @@ pub(super) fn purchases_while_alive(posterior: &Posterior, weeks: f64) -> f64 {
 
 /// The series, rescaled as it grows: `c_0` alone underflows for customers with hundreds of purchases.
 pub(super) fn by_series(posterior: &Posterior, weeks: f64) -> f64 {
-    let Posterior { rate_shape: s, rate_rate: beta, dropout_a: a, dropout_b: b, .. } = *posterior;
+    let Posterior {
+        rate_shape: s,
+        rate_rate: beta,
+        dropout_a: a,
+        dropout_b: b,
+        ..
+    } = *posterior;
     let z = weeks / (beta + weeks);
     let (mut weight, mut weights, mut sum) = (1.0, 1.0, 0.0);
     let (mut survival, mut survived) = (1.0, 0.0);
@@ -52,7 +58,9 @@ pub(super) fn by_series(posterior: &Posterior, weeks: f64) -> f64 {
         // Once the ratio of terms falls, what is left is below a geometric series.
         let next = z * (s + k) / (k + 1.0);
         let bound = next.max(z);
-        if bound < 1.0 && weight * (survived + 1.0 / (1.0 - bound)) / (1.0 - bound) <= PRECISION * sum {
+        if bound < 1.0
+            && weight * (survived + 1.0 / (1.0 - bound)) / (1.0 - bound) <= PRECISION * sum
+        {
             return sum / weights;
         }
     }
@@ -60,7 +68,13 @@ pub(super) fn by_series(posterior: &Posterior, weeks: f64) -> f64 {
 
 /// Double-exponential quadrature over p (Takahasi & Mori 1974), good for every horizon; also the check of the series.
 pub(super) fn by_quadrature(posterior: &Posterior, weeks: f64) -> f64 {
-    let Posterior { rate_shape: s, rate_rate: beta, dropout_a: a, dropout_b: b, .. } = *posterior;
+    let Posterior {
+        rate_shape: s,
+        rate_rate: beta,
+        dropout_a: a,
+        dropout_b: b,
+        ..
+    } = *posterior;
     let u = weeks / beta;
     let norm = ln_beta(a, b);
     // p = 1/(1+e^-w), w = centre + scale · sinh h: both ends of the density decay double exponentially.
@@ -73,7 +87,11 @@ pub(super) fn by_quadrature(posterior: &Posterior, weeks: f64) -> f64 {
             return 0.0;
         }
         let p = ln_p.exp();
-        let purchases = if p * u < 1e-12 { s * u } else { -(-s * (p * u).ln_1p()).exp_m1() / p };
+        let purchases = if p * u < 1e-12 {
+            s * u
+        } else {
+            -(-s * (p * u).ln_1p()).exp_m1() / p
+        };
         density * purchases
     };
     let reach = (60.0 / (a.min(b) * scale)).asinh() + 0.5;
@@ -83,7 +101,9 @@ pub(super) fn by_quadrature(posterior: &Posterior, weeks: f64) -> f64 {
     let mut before = sum * step;
     // Halving reuses every point; the trapezium rule converges exponentially here.
     for _ in 0..10 {
-        sum += (-steps..steps).map(|i| term((f64::from(i) + 0.5) * step)).sum::<f64>();
+        sum += (-steps..steps)
+            .map(|i| term((f64::from(i) + 0.5) * step))
+            .sum::<f64>();
         steps *= 2;
         step *= 0.5;
         let now = sum * step;

@@ -28,7 +28,9 @@ pub enum Unidentified {
         found: usize,
     },
     /// Nobody came back, so neither rate nor drop-out can be told.
-    #[error("none of {customers} customers bought on more than one day, so neither rate nor drop-out can be told")]
+    #[error(
+        "none of {customers} customers bought on more than one day, so neither rate nor drop-out can be told"
+    )]
     NoRepeatPurchases {
         /// Customers in the history.
         customers: usize,

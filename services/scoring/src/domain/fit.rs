@@ -66,7 +66,11 @@ pub fn repeat_buying(
         }
     };
     let age = histories.mean_age_weeks().max(0.1);
-    let starts = [[0.5, age / 5.0, 0.8, 2.0], [1.5, age, 0.3, 3.0], [0.2, age / 20.0, 1.0, 1.0]];
+    let starts = [
+        [0.5, age / 5.0, 0.8, 2.0],
+        [1.5, age, 0.3, 3.0],
+        [0.2, age / 20.0, 1.0, 1.0],
+    ];
     let minimum = climb(form.name(), &starts, n, by_logs)?;
     let at = minimum.point.at;
     let draws = laplace::draws(at, |logs| by_logs(logs).1, sampling.draws, sampling.seed);
@@ -74,7 +78,10 @@ pub fn repeat_buying(
         params: dropout::Params::from_logs(&at).expect("the optimiser ended inside its edges"),
         log_likelihood: by_logs(&at).0,
         iterations: minimum.iterations,
-        draws: draws.iter().filter_map(dropout::Params::from_logs).collect(),
+        draws: draws
+            .iter()
+            .filter_map(dropout::Params::from_logs)
+            .collect(),
     })
 }
 
@@ -111,7 +118,10 @@ pub fn spend(spends: &Spends, sampling: Sampling) -> Result<Fit<spend::Params>, 
         return Err(Unidentified::NotConverged {
             model: MODEL,
             iterations: minimum.iterations,
-            detail: format!("spend is so unequal that it has no mean (q = {:.3})", params.to_array()[1]),
+            detail: format!(
+                "spend is so unequal that it has no mean (q = {:.3})",
+                params.to_array()[1]
+            ),
         });
     }
     let draws = laplace::draws(at, |logs| by_logs(logs).1, sampling.draws, sampling.seed);
@@ -124,15 +134,26 @@ pub fn spend(spends: &Spends, sampling: Sampling) -> Result<Fit<spend::Params>, 
 }
 
 fn check_histories(form: Form, histories: &Grouped) -> Result<(), Unidentified> {
-    let too_few = |needed, what, found| Unidentified::TooFewCustomers { model: form.name(), needed, what, found };
+    let too_few = |needed, what, found| Unidentified::TooFewCustomers {
+        model: form.name(),
+        needed,
+        what,
+        found,
+    };
     if histories.customers() < CUSTOMERS_MIN {
         return Err(too_few(CUSTOMERS_MIN, "a purchase", histories.customers()));
     }
     if histories.repeat_customers() == 0 {
-        return Err(Unidentified::NoRepeatPurchases { customers: histories.customers() });
+        return Err(Unidentified::NoRepeatPurchases {
+            customers: histories.customers(),
+        });
     }
     if histories.repeat_customers() < REPEAT_CUSTOMERS_MIN {
-        return Err(too_few(REPEAT_CUSTOMERS_MIN, "repeat purchases", histories.repeat_customers()));
+        return Err(too_few(
+            REPEAT_CUSTOMERS_MIN,
+            "repeat purchases",
+            histories.repeat_customers(),
+        ));
     }
     Ok(())
 }
@@ -150,16 +171,32 @@ fn climb<const N: usize>(
     let found = minimise_from(&starts, |logs: &[f64; N]| {
         let (value, slopes) = by_logs(logs);
         let beyond = logs.map(|log| log.signum() * (log.abs() - WALL).max(0.0));
-        let wall: f64 = beyond.iter().map(|beyond| WALL_RISE * beyond * beyond).sum();
-        (wall - value / n, std::array::from_fn(|i| 2.0 * WALL_RISE * beyond[i] - slopes[i] / n))
+        let wall: f64 = beyond
+            .iter()
+            .map(|beyond| WALL_RISE * beyond * beyond)
+            .sum();
+        (
+            wall - value / n,
+            std::array::from_fn(|i| 2.0 * WALL_RISE * beyond[i] - slopes[i] / n),
+        )
     });
-    let not = |iterations, detail| Unidentified::NotConverged { model, iterations, detail };
+    let not = |iterations, detail| Unidentified::NotConverged {
+        model,
+        iterations,
+        detail,
+    };
     let minimum = found.ok_or_else(|| not(0, "there was no start".to_owned()))?;
     let at = minimum.point.at;
-    let steepest = by_logs(&at).1.iter().fold(0.0, |most: f64, slope| most.max(slope.abs() / n));
+    let steepest = by_logs(&at)
+        .1
+        .iter()
+        .fold(0.0, |most: f64, slope| most.max(slope.abs() / n));
     if minimum.converged && steepest <= WALL_SLOPE_MAX {
         return Ok(minimum);
     }
     let parameters: Vec<String> = at.iter().map(|log| format!("{:.4e}", log.exp())).collect();
-    Err(not(minimum.iterations, format!("the likelihood still rises at ({})", parameters.join(", "))))
+    Err(not(
+        minimum.iterations,
+        format!("the likelihood still rises at ({})", parameters.join(", ")),
+    ))
 }

@@ -22,21 +22,43 @@ impl History {
     /// Fails unless `0 <= recency_weeks <= age_weeks`, all finite, and the recency is 0 without repeats.
     pub fn new(repeats: u32, recency_weeks: f64, age_weeks: f64) -> Result<Self, Invalid> {
         if !(age_weeks.is_finite() && 0.0 <= age_weeks) {
-            return Err(Invalid { field: "age_weeks", rule: "finite and not negative", value: age_weeks });
+            return Err(Invalid {
+                field: "age_weeks",
+                rule: "finite and not negative",
+                value: age_weeks,
+            });
         }
-        if !(0.0 <= recency_weeks && recency_weeks <= age_weeks) || (repeats == 0 && 0.0 < recency_weeks) {
+        if !(0.0 <= recency_weeks && recency_weeks <= age_weeks)
+            || (repeats == 0 && 0.0 < recency_weeks)
+        {
             let rule = "between 0 and the age, and 0 without a repeat purchase";
-            return Err(Invalid { field: "recency_weeks", rule, value: recency_weeks });
+            return Err(Invalid {
+                field: "recency_weeks",
+                rule,
+                value: recency_weeks,
+            });
         }
-        Ok(Self { repeats: f64::from(repeats), recency: recency_weeks, age: age_weeks })
+        Ok(Self {
+            repeats: f64::from(repeats),
+            recency: recency_weeks,
+            age: age_weeks,
+        })
     }
 
     /// A history that nobody has but that the formulas answer for: repeats need not be whole. Out of range values are
     /// moved to the nearest in range.
     pub(super) fn imagined(repeats: f64, recency_weeks: f64, age_weeks: f64) -> Self {
         let age = age_weeks.max(0.0);
-        let recency = if repeats > 0.0 { recency_weeks.clamp(0.0, age) } else { 0.0 };
-        Self { repeats: repeats.max(0.0), recency, age }
+        let recency = if repeats > 0.0 {
+            recency_weeks.clamp(0.0, age)
+        } else {
+            0.0
+        };
+        Self {
+            repeats: repeats.max(0.0),
+            recency,
+            age,
+        }
     }
 
     /// Purchase days after the first.
@@ -86,9 +108,20 @@ impl Purchases {
             value = value.saturating_add(total);
         }
         let weeks = |from: i32, to: i32| f64::from(to - from) / DAYS_PER_WEEK;
-        let history = History { repeats: f64::from(repeats), recency: weeks(first, last), age: weeks(first, as_of) };
-        let mean_value_minor = if repeats == 0 { 0.0 } else { (value as f64 / f64::from(repeats)).max(0.0) };
-        Some(Self { history, mean_value_minor })
+        let history = History {
+            repeats: f64::from(repeats),
+            recency: weeks(first, last),
+            age: weeks(first, as_of),
+        };
+        let mean_value_minor = if repeats == 0 {
+            0.0
+        } else {
+            (value as f64 / f64::from(repeats)).max(0.0)
+        };
+        Some(Self {
+            history,
+            mean_value_minor,
+        })
     }
 }
 
@@ -120,16 +153,41 @@ impl Grouped {
         let mut counts: BTreeMap<(u64, u64, u64), u32> = BTreeMap::new();
         let bits = |value: f64| (value + 0.0).to_bits();
         for history in histories {
-            *counts.entry((bits(history.repeats), bits(history.recency), bits(history.age))).or_default() += 1;
+            *counts
+                .entry((
+                    bits(history.repeats),
+                    bits(history.recency),
+                    bits(history.age),
+                ))
+                .or_default() += 1;
         }
-        let mut grouped = Self { blocks: Vec::new(), customers: 0, repeat_customers: 0 };
+        let mut grouped = Self {
+            blocks: Vec::new(),
+            customers: 0,
+            repeat_customers: 0,
+        };
         for ((repeats, recency, age), count) in counts {
             let repeats = f64::from_bits(repeats);
-            if grouped.blocks.last().is_none_or(|block| block.repeats != repeats) {
-                grouped.blocks.push(Block { repeats, rows: Vec::new(), customers: 0.0 });
+            if grouped
+                .blocks
+                .last()
+                .is_none_or(|block| block.repeats != repeats)
+            {
+                grouped.blocks.push(Block {
+                    repeats,
+                    rows: Vec::new(),
+                    customers: 0.0,
+                });
             }
-            let block = grouped.blocks.last_mut().expect("a block was pushed when there was none");
-            block.rows.push((f64::from_bits(recency), f64::from_bits(age), f64::from(count)));
+            let block = grouped
+                .blocks
+                .last_mut()
+                .expect("a block was pushed when there was none");
+            block.rows.push((
+                f64::from_bits(recency),
+                f64::from_bits(age),
+                f64::from(count),
+            ));
             block.customers += f64::from(count);
             grouped.customers += count as usize;
             if repeats > 0.0 {

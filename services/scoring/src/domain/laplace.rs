@@ -30,11 +30,18 @@ pub fn draws<const N: usize>(
         .collect()
 }
 
-fn precision<const N: usize>(mode: &[f64; N], gradient: impl Fn(&[f64; N]) -> [f64; N]) -> [[f64; N]; N] {
+fn precision<const N: usize>(
+    mode: &[f64; N],
+    gradient: impl Fn(&[f64; N]) -> [f64; N],
+) -> [[f64; N]; N] {
     const STEP: f64 = 1e-4;
     let mut matrix = [[0.0; N]; N];
     for (i, row) in matrix.iter_mut().enumerate() {
-        let shifted = |by: f64| gradient(&std::array::from_fn(|k| mode[k] + if k == i { by } else { 0.0 }));
+        let shifted = |by: f64| {
+            gradient(&std::array::from_fn(|k| {
+                mode[k] + if k == i { by } else { 0.0 }
+            }))
+        };
         let (up, down) = (shifted(STEP), shifted(-STEP));
         for j in 0..N {
             row[j] = -(up[j] - down[j]) / (2.0 * STEP);
@@ -42,7 +49,11 @@ fn precision<const N: usize>(mode: &[f64; N], gradient: impl Fn(&[f64; N]) -> [f
     }
     std::array::from_fn(|i| {
         std::array::from_fn(|j| {
-            let prior = if i == j { PRIOR_DEVIATION.powi(-2) } else { 0.0 };
+            let prior = if i == j {
+                PRIOR_DEVIATION.powi(-2)
+            } else {
+                0.0
+            };
             0.5 * (matrix[i][j] + matrix[j][i]) + prior
         })
     })
@@ -52,15 +63,22 @@ fn precision<const N: usize>(mode: &[f64; N], gradient: impl Fn(&[f64; N]) -> [f
 fn cholesky_of_precision<const N: usize>(matrix: &[[f64; N]; N]) -> [[f64; N]; N] {
     let mut stiffening = 0.0;
     loop {
-        let stiffened: [[f64; N]; N] =
-            std::array::from_fn(|i| std::array::from_fn(|j| matrix[i][j] + if i == j { stiffening } else { 0.0 }));
+        let stiffened: [[f64; N]; N] = std::array::from_fn(|i| {
+            std::array::from_fn(|j| matrix[i][j] + if i == j { stiffening } else { 0.0 })
+        });
         if let Some(factor) = cholesky(&stiffened) {
             return factor;
         }
-        stiffening = if stiffening == 0.0 { 1.0 } else { stiffening * 4.0 };
+        stiffening = if stiffening == 0.0 {
+            1.0
+        } else {
+            stiffening * 4.0
+        };
         if !stiffening.is_finite() {
             // A curvature that is no number tells nothing: the prior alone.
-            return std::array::from_fn(|i| std::array::from_fn(|j| if i == j { 1.0 / PRIOR_DEVIATION } else { 0.0 }));
+            return std::array::from_fn(|i| {
+                std::array::from_fn(|j| if i == j { 1.0 / PRIOR_DEVIATION } else { 0.0 })
+            });
         }
     }
 }
@@ -113,7 +131,11 @@ mod tests {
     fn a_flat_or_broken_likelihood_falls_back_on_the_prior() {
         for slope in [0.0, f64::NAN] {
             let drawn = draws([1.0], move |_| [slope], 2_000, 1);
-            assert!(drawn.iter().all(|d| d[0].is_finite() && (d[0] - 1.0).abs() < 12.0));
+            assert!(
+                drawn
+                    .iter()
+                    .all(|d| d[0].is_finite() && (d[0] - 1.0).abs() < 12.0)
+            );
         }
     }
 }

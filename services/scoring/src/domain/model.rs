@@ -25,7 +25,12 @@ pub enum Value {
 
 impl Value {
     /// All of them, in the order in which they are answered.
-    pub const ALL: [Self; 4] = [Self::ExpectedPurchases, Self::PAlive, Self::ChurnRisk, Self::ClvMinor];
+    pub const ALL: [Self; 4] = [
+        Self::ExpectedPurchases,
+        Self::PAlive,
+        Self::ChurnRisk,
+        Self::ClvMinor,
+    ];
 
     /// Returns the name on the wire.
     pub fn name(self) -> &'static str {
@@ -60,21 +65,41 @@ impl ClvSettings {
     /// - `margin`: in (0, 1].
     pub fn new(months: u32, monthly_discount: f64, margin: f64) -> Result<Self, Invalid> {
         if !(1..=120).contains(&months) {
-            return Err(Invalid { field: "horizon_months", rule: "from 1 to 120", value: f64::from(months) });
+            return Err(Invalid {
+                field: "horizon_months",
+                rule: "from 1 to 120",
+                value: f64::from(months),
+            });
         }
         if !(0.0..1.0).contains(&monthly_discount) {
-            return Err(Invalid { field: "monthly_discount_rate", rule: "at least 0 and below 1", value: monthly_discount });
+            return Err(Invalid {
+                field: "monthly_discount_rate",
+                rule: "at least 0 and below 1",
+                value: monthly_discount,
+            });
         }
         if !(0.0 < margin && margin <= 1.0) {
-            return Err(Invalid { field: "margin", rule: "above 0 and at most 1", value: margin });
+            return Err(Invalid {
+                field: "margin",
+                rule: "above 0 and at most 1",
+                value: margin,
+            });
         }
-        Ok(Self { months, monthly_discount, margin })
+        Ok(Self {
+            months,
+            monthly_discount,
+            margin,
+        })
     }
 }
 
 impl Default for ClvSettings {
     fn default() -> Self {
-        Self { months: 12, monthly_discount: 0.01, margin: 1.0 }
+        Self {
+            months: 12,
+            monthly_discount: 0.01,
+            margin: 1.0,
+        }
     }
 }
 
@@ -141,12 +166,27 @@ impl CustomerValueModel {
         minor_per_major: f64,
         draws: Vec<Draw>,
     ) -> Result<Self, Invalid> {
-        let Draw { bgnbd, mbgnbd, spend } = draw;
+        let Draw {
+            bgnbd,
+            mbgnbd,
+            spend,
+        } = draw;
         if spend.expected_value(0.0, 0.0).is_none() {
             let [_, q, _] = spend.to_array();
-            return Err(Invalid { field: "q", rule: "above 1", value: q });
+            return Err(Invalid {
+                field: "q",
+                rule: "above 1",
+                value: q,
+            });
         }
-        Ok(Self { bgnbd, mbgnbd, spend, clv, minor_per_major, draws })
+        Ok(Self {
+            bgnbd,
+            mbgnbd,
+            spend,
+            clv,
+            minor_per_major,
+            draws,
+        })
     }
 
     /// Returns all values of a customer.
@@ -168,7 +208,9 @@ impl CustomerValueModel {
         match value {
             Value::ExpectedPurchases => self.buying(history).expected_purchases(horizon_weeks),
             Value::PAlive => self.staying(history).alive,
-            Value::ChurnRisk => (1.0 - self.staying(history).p_purchase(horizon_weeks)).clamp(0.0, 1.0),
+            Value::ChurnRisk => {
+                (1.0 - self.staying(history).p_purchase(horizon_weeks)).clamp(0.0, 1.0)
+            }
             Value::ClvMinor => self.clv_of(&self.buying(history), purchases),
         }
     }
@@ -181,7 +223,11 @@ impl CustomerValueModel {
     /// Returns the expected value of a customer's next purchase, in minor units.
     pub fn expected_value_minor(&self, purchases: &Purchases) -> f64 {
         let mean = purchases.mean_value_minor / self.minor_per_major;
-        let repeats = if mean > 0.0 { purchases.history.repeats() } else { 0.0 };
+        let repeats = if mean > 0.0 {
+            purchases.history.repeats()
+        } else {
+            0.0
+        };
         let value = self.spend.expected_value(repeats, mean);
         value.expect("q above 1 gives every customer a mean") * self.minor_per_major
     }
@@ -241,16 +287,32 @@ pub fn train(
     sampling: Sampling,
 ) -> Result<Trained, Unidentified> {
     let histories = Grouped::new(customers.iter().map(|purchases| &purchases.history));
-    let spends = Spends::new(
-        customers.iter().map(|one| (one.history.repeats(), one.mean_value_minor / minor_per_major)),
-    );
-    let seeded = |stream: u64| Sampling { seed: sampling.seed.wrapping_mul(3).wrapping_add(stream), ..sampling };
+    let spends = Spends::new(customers.iter().map(|one| {
+        (
+            one.history.repeats(),
+            one.mean_value_minor / minor_per_major,
+        )
+    }));
+    let seeded = |stream: u64| Sampling {
+        seed: sampling.seed.wrapping_mul(3).wrapping_add(stream),
+        ..sampling
+    };
     let bgnbd = fit::repeat_buying(Form::BgNbd, &histories, seeded(0))?;
     let mbgnbd = fit::repeat_buying(Form::MbgNbd, &histories, seeded(1))?;
     let spend = fit::spend(&spends, seeded(2))?;
     let draws = bgnbd.draws.iter().zip(&mbgnbd.draws).zip(&spend.draws);
-    let draws = draws.map(|((bgnbd, mbgnbd), spend)| Draw { bgnbd: *bgnbd, mbgnbd: *mbgnbd, spend: *spend }).collect();
-    let draw = Draw { bgnbd: bgnbd.params, mbgnbd: mbgnbd.params, spend: spend.params };
+    let draws = draws
+        .map(|((bgnbd, mbgnbd), spend)| Draw {
+            bgnbd: *bgnbd,
+            mbgnbd: *mbgnbd,
+            spend: *spend,
+        })
+        .collect();
+    let draw = Draw {
+        bgnbd: bgnbd.params,
+        mbgnbd: mbgnbd.params,
+        spend: spend.params,
+    };
     let model = CustomerValueModel::new(draw, clv, minor_per_major, draws)
         .expect("a fit without a mean of spend is refused");
     let population = Population::new(&model, customers);

@@ -60,15 +60,25 @@ pub fn minimise_from<const N: usize>(
             best = Some(minimum);
         }
     }
-    best.map(|minimum| Minimum { iterations, ..minimum })
+    best.map(|minimum| Minimum {
+        iterations,
+        ..minimum
+    })
 }
 
 /// Returns the minimum found from one start.
-pub fn minimise<const N: usize>(start: [f64; N], function: &impl Fn(&[f64; N]) -> (f64, [f64; N])) -> Minimum<N> {
+pub fn minimise<const N: usize>(
+    start: [f64; N],
+    function: &impl Fn(&[f64; N]) -> (f64, [f64; N]),
+) -> Minimum<N> {
     let evaluate = |at: [f64; N]| {
         let (value, gradient) = function(&at);
         let sound = value.is_finite() && gradient.iter().all(|g| g.is_finite());
-        Point { at, value: if sound { value } else { f64::INFINITY }, gradient }
+        Point {
+            at,
+            value: if sound { value } else { f64::INFINITY },
+            gradient,
+        }
     };
     let mut point = evaluate(start);
     let mut inverse = identity::<N>(1.0 / norm(&point.gradient).max(1.0));
@@ -98,8 +108,13 @@ pub fn minimise<const N: usize>(start: [f64; N], function: &impl Fn(&[f64; N]) -
         }
     }
     let inside = point.at.iter().all(|x| x.abs() <= EDGE);
-    let converged = inside && point.value.is_finite() && largest(&point.gradient) <= GRADIENT_MAX_AT_ROUNDING;
-    Minimum { point, iterations, converged }
+    let converged =
+        inside && point.value.is_finite() && largest(&point.gradient) <= GRADIENT_MAX_AT_ROUNDING;
+    Minimum {
+        point,
+        iterations,
+        converged,
+    }
 }
 
 fn line_search<const N: usize>(
@@ -126,13 +141,22 @@ fn line_search<const N: usize>(
         } else {
             return Some(point);
         }
-        step = if high.is_finite() { 0.5 * (low + high) } else { (2.0 * low).min(longest) };
+        step = if high.is_finite() {
+            0.5 * (low + high)
+        } else {
+            (2.0 * low).min(longest)
+        };
     }
     fallback
 }
 
 /// The BFGS update of the inverse Hessian; skipped where the curvature is not positive.
-fn update<const N: usize>(inverse: &mut [[f64; N]; N], from: &Point<N>, to: &Point<N>, first: bool) {
+fn update<const N: usize>(
+    inverse: &mut [[f64; N]; N],
+    from: &Point<N>,
+    to: &Point<N>,
+    first: bool,
+) {
     let s: [f64; N] = std::array::from_fn(|i| to.at[i] - from.at[i]);
     let y: [f64; N] = std::array::from_fn(|i| to.gradient[i] - from.gradient[i]);
     let sy = dot(&s, &y);
@@ -177,7 +201,10 @@ mod tests {
 
     fn rosenbrock(x: &[f64; 2]) -> (f64, [f64; 2]) {
         let (u, v) = (1.0 - x[0], x[1] - x[0] * x[0]);
-        (u * u + 100.0 * v * v, [-2.0 * u - 400.0 * x[0] * v, 200.0 * v])
+        (
+            u * u + 100.0 * v * v,
+            [-2.0 * u - 400.0 * x[0] * v, 200.0 * v],
+        )
     }
 
     #[test]
@@ -185,7 +212,10 @@ mod tests {
         for start in [[-1.2, 1.0], [0.0, 0.0], [3.0, -4.0], [-5.0, 8.0]] {
             let minimum = minimise(start, &rosenbrock);
             assert!(minimum.converged, "{start:?} {minimum:?}");
-            assert!((minimum.point.at[0] - 1.0).abs() < 1e-7 && (minimum.point.at[1] - 1.0).abs() < 1e-7);
+            assert!(
+                (minimum.point.at[0] - 1.0).abs() < 1e-7
+                    && (minimum.point.at[1] - 1.0).abs() < 1e-7
+            );
         }
     }
 
@@ -199,7 +229,9 @@ mod tests {
 
     #[test]
     fn passes_over_values_that_are_no_number() {
-        let minimum = minimise([2.0], &|x: &[f64; 1]| (x[0] - x[0].ln(), [1.0 - 1.0 / x[0]]));
+        let minimum = minimise([2.0], &|x: &[f64; 1]| {
+            (x[0] - x[0].ln(), [1.0 - 1.0 / x[0]])
+        });
         assert!(minimum.converged && (minimum.point.at[0] - 1.0).abs() < 1e-8);
     }
 }

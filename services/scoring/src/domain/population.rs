@@ -48,15 +48,29 @@ impl Population {
     pub fn new(model: &CustomerValueModel, customers: &[Purchases]) -> Self {
         let mut quantiles = Vec::new();
         for value in Value::ALL {
-            let horizons: &[i32] = if value.has_horizon() { &RANKED_HORIZONS } else { &[0] };
+            let horizons: &[i32] = if value.has_horizon() {
+                &RANKED_HORIZONS
+            } else {
+                &[0]
+            };
             for &horizon_days in horizons {
                 let weeks = f64::from(horizon_days) / DAYS_PER_WEEK;
-                let mut values: Vec<f64> = customers.iter().map(|one| model.value(value, one, weeks)).collect();
+                let mut values: Vec<f64> = customers
+                    .iter()
+                    .map(|one| model.value(value, one, weeks))
+                    .collect();
                 values.sort_by(f64::total_cmp);
-                quantiles.push(Quantiles { value, horizon_days, per_mille: per_mille(&values) });
+                quantiles.push(Quantiles {
+                    value,
+                    horizon_days,
+                    per_mille: per_mille(&values),
+                });
             }
         }
-        Self { average: average(customers), quantiles }
+        Self {
+            average: average(customers),
+            quantiles,
+        }
     }
 
     /// Returns the rank of a customer's value in the population, from 0 (lowest) to 100; the middle of equal ones.
@@ -73,9 +87,14 @@ impl Population {
         horizon_days: i32,
     ) -> Option<f64> {
         let distance = |table: &&Quantiles| {
-            (f64::from(table.horizon_days.max(1)) / f64::from(horizon_days.max(1))).ln().abs()
+            (f64::from(table.horizon_days.max(1)) / f64::from(horizon_days.max(1)))
+                .ln()
+                .abs()
         };
-        let tables = self.quantiles.iter().filter(|table| table.value == value && !table.per_mille.is_empty());
+        let tables = self
+            .quantiles
+            .iter()
+            .filter(|table| table.value == value && !table.per_mille.is_empty());
         let table = tables.min_by(|one, other| distance(one).total_cmp(&distance(other)))?;
         let at = match table.horizon_days {
             0 => actual,
@@ -96,7 +115,9 @@ fn per_mille(sorted: &[f64]) -> Vec<f64> {
     }
     let last = sorted.len() - 1;
     // Whole-number arithmetic: the nearest customer's value, the same on every machine.
-    (0..=QUANTILE_STEPS).map(|step| sorted[(step * last + QUANTILE_STEPS / 2) / QUANTILE_STEPS]).collect()
+    (0..=QUANTILE_STEPS)
+        .map(|step| sorted[(step * last + QUANTILE_STEPS / 2) / QUANTILE_STEPS])
+        .collect()
 }
 
 /// Sums run over sorted values, so that the order of the customers cannot change a bit of the averages.
@@ -104,16 +125,26 @@ fn average(customers: &[Purchases]) -> Average {
     let mean = |values: &mut dyn Iterator<Item = f64>| {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
-        if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+        if values.is_empty() {
+            0.0
+        } else {
+            values.iter().sum::<f64>() / values.len() as f64
+        }
     };
     let histories = || customers.iter().map(|one| one.history);
-    let returned = || histories().filter(|history| history.repeats() > 0.0 && history.age_weeks() > 0.0);
-    let valued = customers.iter().map(|one| one.mean_value_minor).filter(|value| *value > 0.0);
+    let returned =
+        || histories().filter(|history| history.repeats() > 0.0 && history.age_weeks() > 0.0);
+    let valued = customers
+        .iter()
+        .map(|one| one.mean_value_minor)
+        .filter(|value| *value > 0.0);
     Average {
         repeats: mean(&mut histories().map(|history| history.repeats())),
         silence_weeks: mean(&mut histories().map(|history| history.silence_weeks())),
         age_weeks: mean(&mut histories().map(|history| history.age_weeks())),
         value_minor: mean(&mut { valued }),
-        recency_share: mean(&mut returned().map(|history| history.recency_weeks() / history.age_weeks())),
+        recency_share: mean(
+            &mut returned().map(|history| history.recency_weeks() / history.age_weeks()),
+        ),
     }
 }

@@ -35,13 +35,22 @@ pub struct Futures {
 
 impl Futures {
     /// Draws futures; empty where the model holds no draws. The same model, history and seed give the same bytes.
-    pub fn draw(model: &CustomerValueModel, purchases: &Purchases, horizon_weeks: f64, seed: u64) -> Self {
+    pub fn draw(
+        model: &CustomerValueModel,
+        purchases: &Purchases,
+        horizon_weeks: f64,
+        seed: u64,
+    ) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut futures = Self { purchases: Vec::new(), value_minor: Vec::new() };
+        let mut futures = Self {
+            purchases: Vec::new(),
+            value_minor: Vec::new(),
+        };
         for draw in &model.draws {
             let buying = Posterior::new(Form::BgNbd, &draw.bgnbd, &purchases.history);
             for _ in 0..FUTURES_PER_DRAW {
-                let (count, value) = one_future(model, draw, &buying, purchases, horizon_weeks, &mut random);
+                let (count, value) =
+                    one_future(model, draw, &buying, purchases, horizon_weeks, &mut random);
                 futures.purchases.push(count);
                 futures.value_minor.push(value);
             }
@@ -54,21 +63,30 @@ impl Futures {
     /// Returns the central interval of the number of purchases: the outcome lies in it with at least probability `level`.
     pub fn purchases(&self, level: f64) -> Option<Interval> {
         let (lower, upper) = ends(self.purchases.len(), level)?;
-        Some(Interval { lower: f64::from(self.purchases[lower]), upper: f64::from(self.purchases[upper]) })
+        Some(Interval {
+            lower: f64::from(self.purchases[lower]),
+            upper: f64::from(self.purchases[upper]),
+        })
     }
 
     /// Returns the central interval of the discounted value, in minor units.
     pub fn value_minor(&self, level: f64) -> Option<Interval> {
         let (lower, upper) = ends(self.value_minor.len(), level)?;
-        Some(Interval { lower: self.value_minor[lower], upper: self.value_minor[upper] })
+        Some(Interval {
+            lower: self.value_minor[lower],
+            upper: self.value_minor[upper],
+        })
     }
 }
 
 fn ends(count: usize, level: f64) -> Option<(usize, usize)> {
     let last = count.checked_sub(1)?;
     let tail = 0.5 * (1.0 - level);
-    Some(((tail * count as f64).floor() as usize, ((1.0 - tail) * count as f64).ceil() as usize - 1))
-        .map(|(lower, upper)| (lower.min(last), upper.min(last)))
+    Some((
+        (tail * count as f64).floor() as usize,
+        ((1.0 - tail) * count as f64).ceil() as usize - 1,
+    ))
+    .map(|(lower, upper)| (lower.min(last), upper.min(last)))
 }
 
 fn one_future(
@@ -117,12 +135,28 @@ struct Discounted<'a> {
 }
 
 impl<'a> Discounted<'a> {
-    fn new(model: &'a CustomerValueModel, draw: &Draw, purchases: &Purchases, random: &mut impl Rng) -> Self {
+    fn new(
+        model: &'a CustomerValueModel,
+        draw: &Draw,
+        purchases: &Purchases,
+        random: &mut impl Rng,
+    ) -> Self {
         let mean = purchases.mean_value_minor / model.minor_per_major;
-        let repeats = if mean > 0.0 { purchases.history.repeats() } else { 0.0 };
+        let repeats = if mean > 0.0 {
+            purchases.history.repeats()
+        } else {
+            0.0
+        };
         let (shape, scale) = draw.spend.posterior(repeats, mean);
         let [p, ..] = draw.spend.to_array();
-        Self { model, shape: p, rate: gamma(shape, random) / scale, month: 1, purchases_of_month: 0.0, sum: 0.0 }
+        Self {
+            model,
+            shape: p,
+            rate: gamma(shape, random) / scale,
+            month: 1,
+            purchases_of_month: 0.0,
+            sum: 0.0,
+        }
     }
 
     fn add(&mut self, at_weeks: f64, random: &mut impl Rng) {
@@ -157,5 +191,7 @@ fn gamma(shape: f64, random: &mut impl Rng) -> f64 {
 }
 
 fn beta(a: f64, b: f64, random: &mut impl Rng) -> f64 {
-    Beta::new(a, b).expect("both parameters are finite and above zero").sample(random)
+    Beta::new(a, b)
+        .expect("both parameters are finite and above zero")
+        .sample(random)
 }

@@ -30,24 +30,39 @@ pub fn reasons(
     let actual = model.value(value, purchases, horizon);
     let mut reasons: Vec<Reason> = respects(model, average, value, purchases)
         .into_iter()
-        .map(|(code, text, otherwise)| {
-            Reason { code, text, contribution: actual - model.value(value, &otherwise, horizon) }
+        .map(|(code, text, otherwise)| Reason {
+            code,
+            text,
+            contribution: actual - model.value(value, &otherwise, horizon),
         })
         .filter(|reason| reason.contribution.abs() > 1e-9 * actual.abs())
         .collect();
     reasons.sort_by(|one, other| {
         let size = |reason: &Reason| reason.contribution.abs();
-        size(other).total_cmp(&size(one)).then(one.code.cmp(other.code))
+        size(other)
+            .total_cmp(&size(one))
+            .then(one.code.cmp(other.code))
     });
     reasons
 }
 
 type Respect = (&'static str, String, Purchases);
 
-fn respects(model: &CustomerValueModel, average: &Average, value: Value, purchases: &Purchases) -> Vec<Respect> {
+fn respects(
+    model: &CustomerValueModel,
+    average: &Average,
+    value: Value,
+    purchases: &Purchases,
+) -> Vec<Respect> {
     let history = &purchases.history;
-    let with = |history: History| Purchases { history, ..*purchases };
-    let mut found = vec![often(average, history, with), silent(average, history, with)];
+    let with = |history: History| Purchases {
+        history,
+        ..*purchases
+    };
+    let mut found = vec![
+        often(average, history, with),
+        silent(average, history, with),
+    ];
     if history.repeats() > 0.0 {
         found.push(aged(average, history, with));
     }
@@ -61,22 +76,45 @@ fn often(average: &Average, history: &History, with: impl Fn(History) -> Purchas
     let (repeats, age) = (history.repeats(), history.age_weeks());
     let usual = average.repeats;
     if repeats == 0.0 {
-        let text = format!("Bought on one day only; the average customer came back on {usual:.1} more days.");
+        let text = format!(
+            "Bought on one day only; the average customer came back on {usual:.1} more days."
+        );
         let otherwise = History::imagined(usual, average.recency_share * age, age);
         return ("NO_REPEAT_PURCHASE", text, with(otherwise));
     }
-    let times = if repeats == 1.0 { "1 more day".to_owned() } else { format!("{repeats:.0} more days") };
+    let times = if repeats == 1.0 {
+        "1 more day".to_owned()
+    } else {
+        format!("{repeats:.0} more days")
+    };
     let text = format!("Came back on {times}; the average customer on {usual:.1}.");
-    let code = if repeats < usual { "FEW_PURCHASES" } else { "MANY_PURCHASES" };
-    (code, text, with(History::imagined(usual, history.recency_weeks(), age)))
+    let code = if repeats < usual {
+        "FEW_PURCHASES"
+    } else {
+        "MANY_PURCHASES"
+    };
+    (
+        code,
+        text,
+        with(History::imagined(usual, history.recency_weeks(), age)),
+    )
 }
 
 fn silent(average: &Average, history: &History, with: impl Fn(History) -> Purchases) -> Respect {
     let (silence, usual) = (history.silence_weeks(), average.silence_weeks);
-    let code = if silence < usual { "RECENT_PURCHASE" } else { "LONG_SILENCE" };
-    let text = format!("Last bought {silence:.1} weeks ago; the average customer {usual:.1} weeks ago.");
+    let code = if silence < usual {
+        "RECENT_PURCHASE"
+    } else {
+        "LONG_SILENCE"
+    };
+    let text =
+        format!("Last bought {silence:.1} weeks ago; the average customer {usual:.1} weeks ago.");
     let otherwise = if history.repeats() > 0.0 {
-        History::imagined(history.repeats(), history.age_weeks() - usual, history.age_weeks())
+        History::imagined(
+            history.repeats(),
+            history.age_weeks() - usual,
+            history.age_weeks(),
+        )
     } else {
         History::imagined(0.0, 0.0, usual)
     };
@@ -85,17 +123,42 @@ fn silent(average: &Average, history: &History, with: impl Fn(History) -> Purcha
 
 fn aged(average: &Average, history: &History, with: impl Fn(History) -> Purchases) -> Respect {
     let (age, usual) = (history.age_weeks(), average.age_weeks);
-    let code = if age < usual { "SHORT_RELATIONSHIP" } else { "LONG_RELATIONSHIP" };
-    let text = format!("First bought {age:.1} weeks ago; the average customer {usual:.1} weeks ago.");
-    (code, text, with(History::imagined(history.repeats(), usual - history.silence_weeks(), usual)))
+    let code = if age < usual {
+        "SHORT_RELATIONSHIP"
+    } else {
+        "LONG_RELATIONSHIP"
+    };
+    let text =
+        format!("First bought {age:.1} weeks ago; the average customer {usual:.1} weeks ago.");
+    (
+        code,
+        text,
+        with(History::imagined(
+            history.repeats(),
+            usual - history.silence_weeks(),
+            usual,
+        )),
+    )
 }
 
 fn spent(model: &CustomerValueModel, average: &Average, purchases: &Purchases) -> Respect {
     let (value, usual) = (purchases.mean_value_minor, average.value_minor);
-    let code = if value < usual { "LOW_SPEND" } else { "HIGH_SPEND" };
+    let code = if value < usual {
+        "LOW_SPEND"
+    } else {
+        "HIGH_SPEND"
+    };
     let major = model.minor_per_major;
     let digits = major.log10().round() as usize;
     let (spends, usually) = (value / major, usual / major);
-    let text = format!("Spends {spends:.digits$} on a purchase day; the average is {usually:.digits$}.");
-    (code, text, Purchases { mean_value_minor: usual, ..*purchases })
+    let text =
+        format!("Spends {spends:.digits$} on a purchase day; the average is {usually:.digits$}.");
+    (
+        code,
+        text,
+        Purchases {
+            mean_value_minor: usual,
+            ..*purchases
+        },
+    )
 }

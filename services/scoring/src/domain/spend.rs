@@ -24,7 +24,11 @@ impl Params {
     pub fn new(p: f64, q: f64, v: f64) -> Result<Self, Invalid> {
         for (field, value) in [("p", p), ("q", q), ("v", v)] {
             if !(value.is_finite() && 0.0 < value) {
-                return Err(Invalid { field, rule: "finite and above zero", value });
+                return Err(Invalid {
+                    field,
+                    rule: "finite and above zero",
+                    value,
+                });
             }
         }
         Ok(Self { p, q, v })
@@ -77,7 +81,10 @@ impl Spends {
                 customers += 1;
             }
         }
-        let mut blocks: Vec<_> = blocks.into_iter().map(|(repeats, values)| (f64::from_bits(repeats), values)).collect();
+        let mut blocks: Vec<_> = blocks
+            .into_iter()
+            .map(|(repeats, values)| (f64::from_bits(repeats), values))
+            .collect();
         for (_, values) in &mut blocks {
             values.sort_by(f64::total_cmp);
         }
@@ -92,13 +99,21 @@ impl Spends {
     /// Mean of the customers' mean values, in major units; 0 without customers.
     pub fn mean_value(&self) -> f64 {
         let sum: f64 = self.blocks.iter().flat_map(|(_, values)| values).sum();
-        if self.customers == 0 { 0.0 } else { sum / self.customers as f64 }
+        if self.customers == 0 {
+            0.0
+        } else {
+            sum / self.customers as f64
+        }
     }
 
     /// Pearson's correlation of repeats and mean value, which the model takes to be near zero; 0 where it is not defined.
     pub fn correlation(&self) -> f64 {
         let n = self.customers as f64;
-        let rows = || self.blocks.iter().flat_map(|(x, values)| values.iter().map(move |z| (*x, *z)));
+        let rows = || {
+            self.blocks
+                .iter()
+                .flat_map(|(x, values)| values.iter().map(move |z| (*x, *z)))
+        };
         let (sum_x, sum_z) = rows().fold((0.0, 0.0), |(sx, sz), (x, z)| (sx + x, sz + z));
         let (mean_x, mean_z) = (sum_x / n, sum_z / n);
         let (mut xx, mut zz, mut xz) = (0.0, 0.0, 0.0);
@@ -107,7 +122,11 @@ impl Spends {
             zz += (z - mean_z) * (z - mean_z);
             xz += (x - mean_x) * (z - mean_z);
         }
-        if xx > 0.0 && zz > 0.0 { xz / (xx * zz).sqrt() } else { 0.0 }
+        if xx > 0.0 && zz > 0.0 {
+            xz / (xx * zz).sqrt()
+        } else {
+            0.0
+        }
     }
 }
 

@@ -72,7 +72,12 @@ pub struct Trainer {
 impl Trainer {
     /// Trains on a lake, for the tenants that the profile service keeps, into a registry.
     pub fn new(lake: Lake, profile: Profile, registry: Registry, models: Models) -> Self {
-        Self { lake, profile, registry, models }
+        Self {
+            lake,
+            profile,
+            registry,
+            models,
+        }
     }
 }
 
@@ -92,7 +97,9 @@ impl OperationHandler for Trainer {
         context.progress(runtime::any::pack(&progress)).await?;
         let fitting = request.clone();
         let fitted = tokio::task::spawn_blocking(move || fit(&replay, &fitting, &tenant)).await;
-        let artefact = fitted.map_err(|error| Broken(error.to_string())).or_status()??;
+        let artefact = fitted
+            .map_err(|error| Broken(error.to_string()))
+            .or_status()??;
         context.checkpoint()?;
 
         progress.stage = "registering".to_owned();
@@ -106,17 +113,28 @@ impl OperationHandler for Trainer {
         };
         let registered = self.registry.register(&new).await.or_status()?;
         if request.promote {
-            self.models.promoted(context.tenant(), &request.model).await.or_status()?;
+            self.models
+                .promoted(context.tenant(), &request.model)
+                .await
+                .or_status()?;
         }
         let version = registered.to_version();
-        tracing::info!(version = version.name, customers = version.customers, "trained a model");
+        tracing::info!(
+            version = version.name,
+            customers = version.customers,
+            "trained a model"
+        );
         Ok(runtime::any::pack(&version))
     }
 }
 
 impl Trainer {
     /// Reads the history. Profile tells the lake whose events are whose a moment after it applied them: waits for it.
-    async fn replay(&self, context: &OperationContext, request: &TrainModelRequest) -> Result<Replay, Status> {
+    async fn replay(
+        &self,
+        context: &OperationContext,
+        request: &TrainModelRequest,
+    ) -> Result<Replay, Status> {
         let begin = Instant::now();
         loop {
             let replay = self.replay_once(context, request).await?;
@@ -129,7 +147,11 @@ impl Trainer {
     }
 
     /// Reads the history, storing how far it has come.
-    async fn replay_once(&self, context: &OperationContext, request: &TrainModelRequest) -> Result<Replay, Status> {
+    async fn replay_once(
+        &self,
+        context: &OperationContext,
+        request: &TrainModelRequest,
+    ) -> Result<Replay, Status> {
         let ask = ReplayRequest {
             tenant: context.tenant().as_str().to_owned(),
             as_of_day: parse_day(&request.as_of).unwrap_or(i32::MAX),
@@ -139,13 +161,21 @@ impl Trainer {
         let (read, watched) = (rows.clone(), context.clone());
         let progress = move |reached: ReplayProgress| {
             read.store(reached.rows, Ordering::Relaxed);
-            if watched.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if watched.is_cancelled() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let replaying = self.lake.replay(&ask, progress);
         tokio::pin!(replaying);
         loop {
             let events = i64::try_from(rows.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
-            let metadata = TrainModelMetadata { stage: "reading".to_owned(), events, customers: 0 };
+            let metadata = TrainModelMetadata {
+                stage: "reading".to_owned(),
+                events,
+                customers: 0,
+            };
             context.progress(runtime::any::pack(&metadata)).await?;
             tokio::select! {
                 replay = &mut replaying => return replay.or_status(),
@@ -156,8 +186,16 @@ impl Trainer {
 }
 
 /// Fits the models and makes the artefact.
-fn fit(replay: &Replay, request: &TrainModelRequest, tenant: &Tenant) -> Result<ModelArtefact, Status> {
-    let newest = replay.customers.iter().filter_map(|customer| customer.state.newest_day()).max();
+fn fit(
+    replay: &Replay,
+    request: &TrainModelRequest,
+    tenant: &Tenant,
+) -> Result<ModelArtefact, Status> {
+    let newest = replay
+        .customers
+        .iter()
+        .filter_map(|customer| customer.state.newest_day())
+        .max();
     let as_of_day = parse_day(&request.as_of).or(newest).unwrap_or(0);
     let mut customers: Vec<Purchases> = Vec::with_capacity(replay.customers.len());
     let mut first_day = i32::MAX;
@@ -170,14 +208,34 @@ fn fit(replay: &Replay, request: &TrainModelRequest, tenant: &Tenant) -> Result<
     let without = (replay.customers.len() - customers.len()) as i64;
     let behind = i64::try_from(replay.fragments_without_customer).unwrap_or(i64::MAX);
     let exclusions = [("NO_PURCHASE", without), ("IDENTITY_BEHIND", behind)];
-    let exclusions = exclusions.into_iter().filter(|(_, customers)| *customers > 0);
-    let exclusions = exclusions.map(|(reason, customers)| Exclusion { reason: reason.to_owned(), customers }).collect();
-    let settings = clv_from_proto(request.clv.as_ref())
-        .map_err(|invalid| Invalid::field(format!("clv.{}", invalid.field), "OUT_OF_RANGE", invalid.to_string()))?;
-    let sampling = Sampling { draws: DRAWS, seed: request.seed };
-    let trained = model::train(&customers, settings, minor_per_major(&tenant.currency), sampling)
-        .map_err(CannotTrain)
-        .or_status()?;
+    let exclusions = exclusions
+        .into_iter()
+        .filter(|(_, customers)| *customers > 0);
+    let exclusions = exclusions
+        .map(|(reason, customers)| Exclusion {
+            reason: reason.to_owned(),
+            customers,
+        })
+        .collect();
+    let settings = clv_from_proto(request.clv.as_ref()).map_err(|invalid| {
+        Invalid::field(
+            format!("clv.{}", invalid.field),
+            "OUT_OF_RANGE",
+            invalid.to_string(),
+        )
+    })?;
+    let sampling = Sampling {
+        draws: DRAWS,
+        seed: request.seed,
+    };
+    let trained = model::train(
+        &customers,
+        settings,
+        minor_per_major(&tenant.currency),
+        sampling,
+    )
+    .map_err(CannotTrain)
+    .or_status()?;
     let instant = |at| Some(runtime::time::to_proto(at));
     let about = ModelVersion {
         as_of: date_of(as_of_day).to_string(),
@@ -215,23 +273,46 @@ mod tests {
             let mut day = 19_904.0 - random.random_range(60.0..360.0);
             loop {
                 let value: f64 = Gamma::new(6.0, mean / 6.0).unwrap().sample(&mut random);
-                state.apply(&Event::order(day as i32, value as i64 + 1, &format!("{number}-{day}")));
+                state.apply(&Event::order(
+                    day as i32,
+                    value as i64 + 1,
+                    &format!("{number}-{day}"),
+                ));
                 day += 1.0 - (1.0 - random.random::<f64>()).ln() / rate;
                 if day > 19_904.0 || random.random::<f64>() < 0.2 {
                     break;
                 }
             }
-            CustomerHistory { customer_id: Uuid::from_u128(number as u128), ordinal: number, state }
+            CustomerHistory {
+                customer_id: Uuid::from_u128(number as u128),
+                ordinal: number,
+                state,
+            }
         };
         let mut customers: Vec<_> = (1..=500).map(&mut customer).collect();
-        customers.push(CustomerHistory { customer_id: Uuid::nil(), ordinal: 501, state: CustomerState::default() });
-        let replay = Replay { customers, events_without_customer: 9, fragments_without_customer: 4, ..Default::default() };
-        let tenant = Tenant { zone: chrono_tz::Tz::UTC, currency: "GBP".to_owned() };
+        customers.push(CustomerHistory {
+            customer_id: Uuid::nil(),
+            ordinal: 501,
+            state: CustomerState::default(),
+        });
+        let replay = Replay {
+            customers,
+            events_without_customer: 9,
+            fragments_without_customer: 4,
+            ..Default::default()
+        };
+        let tenant = Tenant {
+            zone: chrono_tz::Tz::UTC,
+            currency: "GBP".to_owned(),
+        };
 
         let artefact = fit(&replay, &TrainModelRequest::default(), &tenant).unwrap();
 
         let exclusions = artefact.version.unwrap().exclusions;
-        let told: Vec<_> = exclusions.iter().map(|one| (one.reason.as_str(), one.customers)).collect();
+        let told: Vec<_> = exclusions
+            .iter()
+            .map(|one| (one.reason.as_str(), one.customers))
+            .collect();
         assert_eq!(told, [("NO_PURCHASE", 1), ("IDENTITY_BEHIND", 4)]);
     }
 }

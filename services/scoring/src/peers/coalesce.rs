@@ -46,7 +46,12 @@ impl Coalescer {
     pub(super) async fn read(&self, epoch: Epoch, tenant: &str, customers: Vec<Uuid>) -> Looked {
         let gone = || CacheError::Unavailable("the readers of the cache have ended".to_owned());
         let (answer, answered) = oneshot::channel();
-        let ask = Ask { epoch, tenant: tenant.into(), customers, answer };
+        let ask = Ask {
+            epoch,
+            tenant: tenant.into(),
+            customers,
+            answer,
+        };
         self.asks.send(ask).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
@@ -57,11 +62,16 @@ async fn work(cache: Arc<dyn FeatureCache>, waiting: Arc<Mutex<mpsc::Receiver<As
         let mut groups: HashMap<(Epoch, Arc<str>), Vec<Ask>> = HashMap::new();
         {
             let mut waiting = waiting.lock().await;
-            let Some(mut ask) = waiting.recv().await else { return };
+            let Some(mut ask) = waiting.recv().await else {
+                return;
+            };
             let mut customers = 0;
             loop {
                 customers += ask.customers.len();
-                groups.entry((ask.epoch, ask.tenant.clone())).or_default().push(ask);
+                groups
+                    .entry((ask.epoch, ask.tenant.clone()))
+                    .or_default()
+                    .push(ask);
                 if customers >= CUSTOMERS_MAX {
                     break;
                 }
@@ -93,7 +103,11 @@ async fn read_once(cache: &dyn FeatureCache, epoch: Epoch, tenant: &str, asks: V
     for ask in asks {
         let answer = match &read {
             Ok(read) => {
-                let lookups = ask.customers.iter().map(|customer| read.lookups[places[customer]].clone()).collect();
+                let lookups = ask
+                    .customers
+                    .iter()
+                    .map(|customer| read.lookups[places[customer]].clone())
+                    .collect();
                 Ok((lookups, read.watermark))
             }
             Err(error) => Err(error.clone()),

@@ -24,7 +24,13 @@ pub struct Identities {
 impl Identities {
     /// Resolves by a profile service.
     pub fn new(profile: Profile) -> Self {
-        Self { profile, known: Cache::builder().max_capacity(ENTRIES_MAX).time_to_live(AGE_MAX).build() }
+        Self {
+            profile,
+            known: Cache::builder()
+                .max_capacity(ENTRIES_MAX)
+                .time_to_live(AGE_MAX)
+                .build(),
+        }
     }
 
     /// Returns one id per reference, in their order; `None` for identifiers that belong to nobody.
@@ -52,7 +58,10 @@ impl Identities {
             });
         }
         for chunk in asked.chunks(CUSTOMERS_MAX) {
-            let references = chunk.iter().map(|(place, _)| customers[*place].clone()).collect();
+            let references = chunk
+                .iter()
+                .map(|(place, _)| customers[*place].clone())
+                .collect();
             let answers = self.profile.resolve(context, references).await?;
             for ((place, key), answer) in chunk.iter().zip(answers) {
                 if let Ok(id) = Uuid::parse_str(&answer.customer_id) {
@@ -67,8 +76,14 @@ impl Identities {
 
 fn key(context: &RequestContext, identifier: &Identifier) -> Key {
     let mut hasher = blake3::Hasher::new();
-    for part in [context.tenant.as_str(), &identifier.namespace, &identifier.value] {
-        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+    for part in [
+        context.tenant.as_str(),
+        &identifier.namespace,
+        &identifier.value,
+    ] {
+        hasher
+            .update(&(part.len() as u64).to_le_bytes())
+            .update(part.as_bytes());
     }
     *hasher.finalize().as_bytes()
 }

@@ -5,8 +5,8 @@ use api::profile::feature_service_client::FeatureServiceClient;
 use api::profile::identity_service_client::IdentityServiceClient;
 use api::profile::tenant_service_client::TenantServiceClient;
 use api::profile::{
-    BatchGetFeatureStatesRequest, FeatureState, GetTenantRequest, LeaseCacheEpochRequest, ResolveCustomersRequest,
-    ResolvedCustomer,
+    BatchGetFeatureStatesRequest, FeatureState, GetTenantRequest, LeaseCacheEpochRequest,
+    ResolveCustomersRequest, ResolvedCustomer,
 };
 use async_trait::async_trait;
 use cache::{CacheError, Epoch, EpochGrant, EpochSource};
@@ -56,7 +56,10 @@ impl Fault for PeerError {
         match self {
             Self::Unavailable => "PROFILE_UNAVAILABLE",
             Self::TooLate => "DEADLINE_EXCEEDED",
-            Self::Tenant { code: Code::NotFound, .. } => "TENANT_NOT_FOUND",
+            Self::Tenant {
+                code: Code::NotFound,
+                ..
+            } => "TENANT_NOT_FOUND",
             Self::Tenant { .. } => "TENANT_SUSPENDED",
             Self::Failed(_) => "PROFILE_FAILED",
         }
@@ -70,11 +73,14 @@ impl Fault for PeerError {
 impl From<Status> for PeerError {
     fn from(status: Status) -> Self {
         match status.code() {
-            Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::Cancelled => Self::Unavailable,
-            Code::DeadlineExceeded => Self::TooLate,
-            code @ (Code::NotFound | Code::FailedPrecondition) => {
-                Self::Tenant { code, message: status.message().to_owned() }
+            Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::Cancelled => {
+                Self::Unavailable
             }
+            Code::DeadlineExceeded => Self::TooLate,
+            code @ (Code::NotFound | Code::FailedPrecondition) => Self::Tenant {
+                code,
+                message: status.message().to_owned(),
+            },
             code => Self::Failed(format!("{code:?}: {}", status.message())),
         }
     }
@@ -104,11 +110,13 @@ impl Profile {
     /// time its caller has: whoever waits for a score does not wait for a service that says nothing.
     pub fn new(channel: &Channel, bytes_max: usize, patience: Duration) -> Self {
         let channel = channel.idempotent();
-        let features = FeatureServiceClient::new(channel.clone()).max_decoding_message_size(bytes_max);
+        let features =
+            FeatureServiceClient::new(channel.clone()).max_decoding_message_size(bytes_max);
         Self {
             epoch: features.clone(),
             features,
-            identity: IdentityServiceClient::new(channel.clone()).max_decoding_message_size(bytes_max),
+            identity: IdentityServiceClient::new(channel.clone())
+                .max_decoding_message_size(bytes_max),
             tenants: TenantServiceClient::new(channel),
             patience,
         }
@@ -116,7 +124,11 @@ impl Profile {
 
     fn request<T>(&self, context: &RequestContext, message: T) -> Request<T> {
         let mut request = context.request(message);
-        request.set_timeout(context.deadline.map_or(self.patience, |deadline| deadline.left().min(self.patience)));
+        request.set_timeout(
+            context
+                .deadline
+                .map_or(self.patience, |deadline| deadline.left().min(self.patience)),
+        );
         request
     }
 
@@ -130,12 +142,23 @@ impl Profile {
         let mut states = Vec::with_capacity(customers.len());
         let mut freshness = Freshness::default();
         for chunk in customers.chunks(CUSTOMERS_MAX) {
-            let reference = |id: &Uuid| CustomerRef { r#ref: Some(customer_ref::Ref::CustomerId(id.to_string())) };
-            let message =
-                BatchGetFeatureStatesRequest { customers: chunk.iter().map(reference).collect(), bypass_cache };
-            let answer = self.features.clone().batch_get_feature_states(self.request(context, message)).await?.into_inner();
+            let reference = |id: &Uuid| CustomerRef {
+                r#ref: Some(customer_ref::Ref::CustomerId(id.to_string())),
+            };
+            let message = BatchGetFeatureStatesRequest {
+                customers: chunk.iter().map(reference).collect(),
+                bypass_cache,
+            };
+            let answer = self
+                .features
+                .clone()
+                .batch_get_feature_states(self.request(context, message))
+                .await?
+                .into_inner();
             if answer.states.len() != chunk.len() {
-                return Err(PeerError::Failed("it answered for another number of customers".to_owned()));
+                return Err(PeerError::Failed(
+                    "it answered for another number of customers".to_owned(),
+                ));
             }
             states.extend(answer.states);
             freshness = answer.freshness.unwrap_or_default();
@@ -151,9 +174,16 @@ impl Profile {
     ) -> Result<Vec<ResolvedCustomer>, PeerError> {
         let asked = customers.len();
         let message = ResolveCustomersRequest { customers };
-        let answer = self.identity.clone().resolve_customers(self.request(context, message)).await?.into_inner();
+        let answer = self
+            .identity
+            .clone()
+            .resolve_customers(self.request(context, message))
+            .await?
+            .into_inner();
         if answer.customers.len() != asked {
-            return Err(PeerError::Failed("it answered for another number of customers".to_owned()));
+            return Err(PeerError::Failed(
+                "it answered for another number of customers".to_owned(),
+            ));
         }
         Ok(answer.customers)
     }
@@ -161,11 +191,23 @@ impl Profile {
     /// Returns a tenant's zone and currency.
     pub async fn tenant(&self, tenant: &TenantId) -> Result<Tenant, PeerError> {
         let context = RequestContext::new(tenant.clone());
-        let message = GetTenantRequest { tenant_id: tenant.as_str().to_owned() };
-        let answer = self.tenants.clone().get_tenant(context.request(message)).await?.into_inner();
+        let message = GetTenantRequest {
+            tenant_id: tenant.as_str().to_owned(),
+        };
+        let answer = self
+            .tenants
+            .clone()
+            .get_tenant(context.request(message))
+            .await?
+            .into_inner();
         let zone = answer.time_zone.parse();
-        let zone = zone.map_err(|_| PeerError::Failed("it answered with a time zone that is none".to_owned()))?;
-        Ok(Tenant { zone, currency: answer.currency_code })
+        let zone = zone.map_err(|_| {
+            PeerError::Failed("it answered with a time zone that is none".to_owned())
+        })?;
+        Ok(Tenant {
+            zone,
+            currency: answer.currency_code,
+        })
     }
 }
 
@@ -173,9 +215,18 @@ impl Profile {
 impl EpochSource for Profile {
     async fn read(&self) -> Result<EpochGrant, CacheError> {
         let context = RequestContext::new(TenantId::default());
-        let asked = self.epoch.clone().lease_cache_epoch(context.request(LeaseCacheEpochRequest {})).await;
-        let answer = asked.map_err(|status| CacheError::EpochUnknown(status.message().to_owned()))?.into_inner();
+        let asked = self
+            .epoch
+            .clone()
+            .lease_cache_epoch(context.request(LeaseCacheEpochRequest {}))
+            .await;
+        let answer = asked
+            .map_err(|status| CacheError::EpochUnknown(status.message().to_owned()))?
+            .into_inner();
         let lease = Duration::from_millis(u64::try_from(answer.lease_ms).unwrap_or(0));
-        Ok(EpochGrant { epoch: Epoch(answer.epoch), lease })
+        Ok(EpochGrant {
+            epoch: Epoch(answer.epoch),
+            lease,
+        })
     }
 }

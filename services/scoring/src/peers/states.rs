@@ -11,8 +11,8 @@ use futures::FutureExt;
 use moka::future::Cache;
 use runtime::context::RequestContext;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -100,7 +100,10 @@ impl StateReader {
             coalescer: Coalescer::start(cache.clone()),
             last_epoch: Arc::default(),
             flights: Flights::default(),
-            aliases: Cache::builder().max_capacity(ALIASES_MAX).time_to_live(ALIAS_AGE_MAX).build(),
+            aliases: Cache::builder()
+                .max_capacity(ALIASES_MAX)
+                .time_to_live(ALIAS_AGE_MAX)
+                .build(),
             profile,
             cache,
         }
@@ -110,14 +113,23 @@ impl StateReader {
     ///
     /// Without the cache the profile service answers, and the states are degraded; without the profile service the cache's
     /// hits do, and the first customer that it does not have fails the whole with [`PeerError::Unavailable`].
-    pub async fn read(&self, context: &RequestContext, customers: &[Uuid]) -> Result<States, PeerError> {
+    pub async fn read(
+        &self,
+        context: &RequestContext,
+        customers: &[Uuid],
+    ) -> Result<States, PeerError> {
         let tenant: Arc<str> = context.tenant.as_str().into();
         let mut pairs: Vec<(Uuid, Uuid)> = Vec::with_capacity(customers.len());
         for id in customers {
             let survivor = self.aliases.get(&(tenant.clone(), *id)).await;
             pairs.push((*id, survivor.unwrap_or(*id)));
         }
-        let wanted: Vec<Uuid> = pairs.iter().map(|(_, id)| *id).collect::<BTreeSet<_>>().into_iter().collect();
+        let wanted: Vec<Uuid> = pairs
+            .iter()
+            .map(|(_, id)| *id)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
 
         let mut states = States::default();
         let epoch = self.epoch(&mut states).await;
@@ -133,12 +145,17 @@ impl StateReader {
             Err(_) => {
                 states.degraded.insert(CACHE_UNAVAILABLE.to_owned());
                 let (loaded, freshness) = self.profile.states(context, &wanted, false).await?;
-                self.take(&tenant, &wanted, loaded, &freshness, &mut states).await;
+                self.take(&tenant, &wanted, loaded, &freshness, &mut states)
+                    .await;
             }
         }
         // What was asked for by a merged-away id is found under the survivor's.
         for (asked, id) in pairs {
-            let found = if asked == id { None } else { states.found.get(&id).cloned() };
+            let found = if asked == id {
+                None
+            } else {
+                states.found.get(&id).cloned()
+            };
             if let Some(state) = found {
                 states.found.insert(asked, state);
             }
@@ -175,7 +192,14 @@ impl StateReader {
             match lookup {
                 Lookup::Hit(entry) if entry.is_unknown() => {}
                 Lookup::Hit(Entry { ordinal, state, .. }) => {
-                    states.found.insert(*id, State { customer_id: *id, ordinal, state });
+                    states.found.insert(
+                        *id,
+                        State {
+                            customer_id: *id,
+                            ordinal,
+                            state,
+                        },
+                    );
                 }
                 Lookup::Marked => marked.push(*id),
                 Lookup::Miss(token) => missed.push(token),
@@ -183,7 +207,8 @@ impl StateReader {
         }
         if !marked.is_empty() {
             let (loaded, freshness) = self.profile.states(context, &marked, true).await?;
-            self.take(context.tenant.as_str(), &marked, loaded, &freshness, states).await;
+            self.take(context.tenant.as_str(), &marked, loaded, &freshness, states)
+                .await;
         }
         if !missed.is_empty() {
             self.load(context, missed, states).await?;
@@ -202,17 +227,32 @@ impl StateReader {
         let shared = RequestContext::new(context.tenant.clone());
         let ids: Vec<Uuid> = missed.iter().map(FillToken::customer).collect();
         let (reader, tokens) = (self.clone(), missed.clone());
-        let call = async move { reader.load_and_fill(&shared, &ids, tokens).await.map(Arc::new) }.boxed().shared();
+        let call = async move {
+            reader
+                .load_and_fill(&shared, &ids, tokens)
+                .await
+                .map(Arc::new)
+        }
+        .boxed()
+        .shared();
         let flights = missed.iter().enumerate().map(|(place, token)| {
             let call = call.clone();
             self.flights.run(token.clone(), async move {
-                call.await.map(|loaded| (loaded.0[place].clone(), loaded.1.clone()))
+                call.await
+                    .map(|loaded| (loaded.0[place].clone(), loaded.1.clone()))
             })
         });
         let landed = futures::future::join_all(flights).await;
         for (token, loaded) in missed.iter().zip(landed) {
             let (state, freshness) = loaded?;
-            self.take(context.tenant.as_str(), &[token.customer()], vec![state], &freshness, states).await;
+            self.take(
+                context.tenant.as_str(),
+                &[token.customer()],
+                vec![state],
+                &freshness,
+                states,
+            )
+            .await;
         }
         Ok(())
     }
@@ -225,18 +265,21 @@ impl StateReader {
     ) -> Result<(Vec<FeatureState>, Freshness), PeerError> {
         let (loaded, freshness) = self.profile.states(context, ids, true).await?;
         // Only a customer's own id is filled: nobody would mark the entry of an alias when its survivor changes.
-        let fills = tokens.into_iter().zip(&loaded).filter_map(|(token, state)| {
-            let entry = match Uuid::parse_str(&state.customer_id) {
-                Ok(id) if id == token.customer() => Entry {
-                    version: state.version,
-                    ordinal: state.ordinal,
-                    state: Bytes::copy_from_slice(&state.state),
-                },
-                Ok(_) => return None,
-                Err(_) => Entry::unknown(),
-            };
-            Some((token, entry))
-        });
+        let fills = tokens
+            .into_iter()
+            .zip(&loaded)
+            .filter_map(|(token, state)| {
+                let entry = match Uuid::parse_str(&state.customer_id) {
+                    Ok(id) if id == token.customer() => Entry {
+                        version: state.version,
+                        ordinal: state.ordinal,
+                        state: Bytes::copy_from_slice(&state.state),
+                    },
+                    Ok(_) => return None,
+                    Err(_) => Entry::unknown(),
+                };
+                Some((token, entry))
+            });
         if let Err(error) = self.cache.fill(fills.collect()).await {
             tracing::debug!(%error, "could not fill the cache");
         }
@@ -251,15 +294,28 @@ impl StateReader {
         freshness: &Freshness,
         states: &mut States,
     ) {
-        let through = freshness.complete_through.as_ref().and_then(runtime::time::from_proto);
+        let through = freshness
+            .complete_through
+            .as_ref()
+            .and_then(runtime::time::from_proto);
         states.complete(through);
-        states.degraded.extend(freshness.degraded_reasons.iter().cloned());
+        states
+            .degraded
+            .extend(freshness.degraded_reasons.iter().cloned());
         for (asked, state) in asked.iter().zip(loaded) {
-            let Ok(customer_id) = Uuid::parse_str(&state.customer_id) else { continue };
+            let Ok(customer_id) = Uuid::parse_str(&state.customer_id) else {
+                continue;
+            };
             if customer_id != *asked {
-                self.aliases.insert((tenant.into(), *asked), customer_id).await;
+                self.aliases
+                    .insert((tenant.into(), *asked), customer_id)
+                    .await;
             }
-            let state = State { customer_id, ordinal: state.ordinal, state: state.state.into() };
+            let state = State {
+                customer_id,
+                ordinal: state.ordinal,
+                state: state.state.into(),
+            };
             states.found.insert(*asked, state);
         }
     }

@@ -7,7 +7,8 @@ use crate::store::registry::{ListPosition, Registry, Which, is_model_name};
 use api::longrunning::Operation;
 use api::scoring::model_service_server::ModelService;
 use api::scoring::{
-    GetModelRequest, ListModelsRequest, ListModelsResponse, ModelVersion, PromoteModelRequest, TrainModelRequest,
+    GetModelRequest, ListModelsRequest, ListModelsResponse, ModelVersion, PromoteModelRequest,
+    TrainModelRequest,
 };
 use runtime::context::RequestContext;
 use runtime::fault::{Fault, OrStatus, Violations};
@@ -42,13 +43,20 @@ pub struct ModelRpc {
 impl ModelRpc {
     /// Serves a registry; trainings run as operations.
     pub fn new(registry: Registry, models: Models, operations: Operations) -> Self {
-        Self { registry, models, operations }
+        Self {
+            registry,
+            models,
+            operations,
+        }
     }
 }
 
 #[tonic::async_trait]
 impl ModelService for ModelRpc {
-    async fn train_model(&self, request: Request<TrainModelRequest>) -> Result<Response<Operation>, Status> {
+    async fn train_model(
+        &self,
+        request: Request<TrainModelRequest>,
+    ) -> Result<Response<Operation>, Status> {
         let context = RequestContext::from_request(&request)?;
         let (request, request_id) = validate::train(request.into_inner())?;
         let start = StartOperation {
@@ -60,35 +68,68 @@ impl ModelService for ModelRpc {
         self.operations.start(start).await.map(Response::new)
     }
 
-    async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<ModelVersion>, Status> {
+    async fn get_model(
+        &self,
+        request: Request<GetModelRequest>,
+    ) -> Result<Response<ModelVersion>, Status> {
         let context = RequestContext::from_request(&request)?;
         let mut violations = Violations::new();
         let name = validate::version("name", &request.get_ref().name, true, &mut violations);
         violations.finish()?;
         let found = match &name {
-            Some(name) => self.registry.find(context.tenant.as_str(), name).await.or_status()?,
+            Some(name) => self
+                .registry
+                .find(context.tenant.as_str(), name)
+                .await
+                .or_status()?,
             None => None,
         };
-        let found = found.ok_or_else(|| ModelNotFound(request.into_inner().name)).or_status()?;
+        let found = found
+            .ok_or_else(|| ModelNotFound(request.into_inner().name))
+            .or_status()?;
         Ok(Response::new(found.to_version()))
     }
 
-    async fn list_models(&self, request: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
+    async fn list_models(
+        &self,
+        request: Request<ListModelsRequest>,
+    ) -> Result<Response<ListModelsResponse>, Status> {
         let context = RequestContext::from_request(&request)?;
-        let ListModelsRequest { page_size, page_token, model } = request.into_inner();
+        let ListModelsRequest {
+            page_size,
+            page_token,
+            model,
+        } = request.into_inner();
         let mut violations = Violations::new();
         let named = model.is_empty() || is_model_name(&model);
-        violations.require(named, "model", "MALFORMED", "must be 1 to 40 characters of [a-z0-9-], or empty");
-        let size = violations.take("page_size", "OUT_OF_RANGE", store::page::page_size(page_size, PAGE_DEFAULT, PAGE_MAX));
+        violations.require(
+            named,
+            "model",
+            "MALFORMED",
+            "must be 1 to 40 characters of [a-z0-9-], or empty",
+        );
+        let size = violations.take(
+            "page_size",
+            "OUT_OF_RANGE",
+            store::page::page_size(page_size, PAGE_DEFAULT, PAGE_MAX),
+        );
         let after: Option<ListPosition> = match page_token.as_str() {
             "" => None,
-            token => violations.take("page_token", "MALFORMED", store::page::decode_for(&model, token)),
+            token => violations.take(
+                "page_token",
+                "MALFORMED",
+                store::page::decode_for(&model, token),
+            ),
         };
         violations.finish()?;
 
         let size = size.unwrap_or(PAGE_DEFAULT);
         let tenant = context.tenant.as_str();
-        let mut found = self.registry.list(tenant, &model, after.as_ref(), size + 1).await.or_status()?;
+        let mut found = self
+            .registry
+            .list(tenant, &model, after.as_ref(), size + 1)
+            .await
+            .or_status()?;
         let more = found.len() as u64 > size;
         found.truncate(usize::try_from(size).unwrap_or(usize::MAX));
         let next_page_token = match found.last() {
@@ -96,10 +137,16 @@ impl ModelService for ModelRpc {
             _ => String::new(),
         };
         let models = found.iter().map(|version| version.to_version()).collect();
-        Ok(Response::new(ListModelsResponse { models, next_page_token }))
+        Ok(Response::new(ListModelsResponse {
+            models,
+            next_page_token,
+        }))
     }
 
-    async fn promote_model(&self, request: Request<PromoteModelRequest>) -> Result<Response<ModelVersion>, Status> {
+    async fn promote_model(
+        &self,
+        request: Request<PromoteModelRequest>,
+    ) -> Result<Response<ModelVersion>, Status> {
         let context = RequestContext::from_request(&request)?;
         let PromoteModelRequest { name, request_id } = request.into_inner();
         let mut violations = Violations::new();
@@ -109,15 +156,20 @@ impl ModelService for ModelRpc {
         let tenant = context.tenant.as_str();
         let promoted = match &parsed {
             Some(version) => match version.which {
-                Which::Number(number) => {
-                    self.registry.promote(tenant, &version.model, number, request_id).await.or_status()?
-                }
+                Which::Number(number) => self
+                    .registry
+                    .promote(tenant, &version.model, number, request_id)
+                    .await
+                    .or_status()?,
                 Which::Champion => None,
             },
             None => None,
         };
         let promoted = promoted.ok_or(ModelNotFound(name)).or_status()?;
-        self.models.promoted(&context.tenant, &promoted.model).await.or_status()?;
+        self.models
+            .promoted(&context.tenant, &promoted.model)
+            .await
+            .or_status()?;
         Ok(Response::new(promoted.to_version()))
     }
 }

@@ -22,10 +22,17 @@ impl ScoringRpc {
 
 #[tonic::async_trait]
 impl ScoringService for ScoringRpc {
-    async fn score(&self, request: Request<ScoreRequest>) -> Result<Response<ScoreResponse>, Status> {
+    async fn score(
+        &self,
+        request: Request<ScoreRequest>,
+    ) -> Result<Response<ScoreResponse>, Status> {
         let context = RequestContext::from_request(&request)?;
         let (customer, ask) = validate::score(request.into_inner())?;
-        let scored = self.scorer.score_one(&context, customer, &ask).await.or_status()?;
+        let scored = self
+            .scorer
+            .score_one(&context, customer, &ask)
+            .await
+            .or_status()?;
         Ok(Response::new(ScoreResponse {
             score: scored.scores.into_iter().next(),
             model_version: scored.model_version,
@@ -34,10 +41,17 @@ impl ScoringService for ScoringRpc {
         }))
     }
 
-    async fn batch_score(&self, request: Request<BatchScoreRequest>) -> Result<Response<BatchScoreResponse>, Status> {
+    async fn batch_score(
+        &self,
+        request: Request<BatchScoreRequest>,
+    ) -> Result<Response<BatchScoreResponse>, Status> {
         let context = RequestContext::from_request(&request)?;
         let (customers, ask) = validate::batch(request.into_inner())?;
-        let scored = self.scorer.score(&context, &customers, &ask).await.or_status()?;
+        let scored = self
+            .scorer
+            .score(&context, &customers, &ask)
+            .await
+            .or_status()?;
         Ok(Response::new(BatchScoreResponse {
             scores: scored.scores,
             model_version: scored.model_version,

@@ -30,14 +30,22 @@ pub(super) struct Extent {
 }
 
 /// Scores one customer.
-pub(super) fn answer(model: &LoadedModel, state: Option<&State>, extent: &Extent) -> proto::CustomerScore {
+pub(super) fn answer(
+    model: &LoadedModel,
+    state: Option<&State>,
+    extent: &Extent,
+) -> proto::CustomerScore {
     let missing = |state: Option<&State>, reason: &str| proto::CustomerScore {
-        customer_id: state.map(|state| state.customer_id.to_string()).unwrap_or_default(),
+        customer_id: state
+            .map(|state| state.customer_id.to_string())
+            .unwrap_or_default(),
         ordinal: state.map_or(0, |state| state.ordinal),
         missing_reason: reason.to_owned(),
         ..Default::default()
     };
-    let Some(state) = state else { return missing(None, CUSTOMER_NOT_FOUND) };
+    let Some(state) = state else {
+        return missing(None, CUSTOMER_NOT_FOUND);
+    };
     let read = match CustomerState::decode(&state.state) {
         Ok(read) => read,
         Err(error) => {
@@ -45,7 +53,9 @@ pub(super) fn answer(model: &LoadedModel, state: Option<&State>, extent: &Extent
             return missing(Some(state), STATE_UNREADABLE);
         }
     };
-    let Some(purchases) = purchases(&read, extent.as_of_day) else { return missing(Some(state), NO_PURCHASE) };
+    let Some(purchases) = purchases(&read, extent.as_of_day) else {
+        return missing(Some(state), NO_PURCHASE);
+    };
     proto::CustomerScore {
         customer_id: state.customer_id.to_string(),
         ordinal: state.ordinal,
@@ -64,20 +74,38 @@ pub(super) fn answer(model: &LoadedModel, state: Option<&State>, extent: &Extent
 pub(crate) fn purchases(state: &CustomerState, as_of_day: i32) -> Option<Purchases> {
     let summary = state.purchase_summary(as_of_day)?;
     let weeks = |from: i32, to: i32| f64::from(to - from) / DAYS_PER_WEEK;
-    let (recency, age) = (weeks(summary.first_day, summary.last_day), weeks(summary.first_day, as_of_day));
+    let (recency, age) = (
+        weeks(summary.first_day, summary.last_day),
+        weeks(summary.first_day, as_of_day),
+    );
     let history = History::new(summary.repeats, recency, age).ok()?;
     let repeats = f64::from(summary.repeats);
-    let mean_value_minor = if summary.repeats == 0 { 0.0 } else { summary.repeat_total_minor as f64 / repeats };
-    Some(Purchases { history, mean_value_minor: mean_value_minor.max(0.0) })
+    let mean_value_minor = if summary.repeats == 0 {
+        0.0
+    } else {
+        summary.repeat_total_minor as f64 / repeats
+    };
+    Some(Purchases {
+        history,
+        mean_value_minor: mean_value_minor.max(0.0),
+    })
 }
 
-fn values(model: &LoadedModel, state: &State, purchases: &Purchases, extent: &Extent) -> Vec<proto::ScoreValue> {
+fn values(
+    model: &LoadedModel,
+    state: &State,
+    purchases: &Purchases,
+    extent: &Extent,
+) -> Vec<proto::ScoreValue> {
     let horizon_weeks = f64::from(extent.horizon_days) / DAYS_PER_WEEK;
     let all = model.model.values(purchases, horizon_weeks);
     let futures = extent.interval_level.map(|level| {
         // The same customer has the same futures in every batch: the seed is the model's and the customer's.
         let seed = model.seed ^ (state.customer_id.as_u128() as u64).rotate_left(17);
-        (Futures::draw(&model.model, purchases, horizon_weeks, seed), level)
+        (
+            Futures::draw(&model.model, purchases, horizon_weeks, seed),
+            level,
+        )
     });
     let interval = |value: Value| {
         let (futures, level) = futures.as_ref()?;
@@ -90,14 +118,24 @@ fn values(model: &LoadedModel, state: &State, purchases: &Purchases, extent: &Ex
     };
     let one = |value: Value| {
         let actual = all.get(value);
-        let percentile =
-            model.population.percentile(&model.model, value, actual, purchases, extent.horizon_days);
+        let percentile = model.population.percentile(
+            &model.model,
+            value,
+            actual,
+            purchases,
+            extent.horizon_days,
+        );
         proto::ScoreValue {
             name: value.name().to_owned(),
             value: actual,
             percentile: percentile.unwrap_or(50.0),
-            interval: interval(value).map(|Interval { lower, upper }| proto::Interval { lower, upper }),
-            reasons: if extent.reasons { reasons_of(model, value, purchases, extent) } else { Vec::new() },
+            interval: interval(value)
+                .map(|Interval { lower, upper }| proto::Interval { lower, upper }),
+            reasons: if extent.reasons {
+                reasons_of(model, value, purchases, extent)
+            } else {
+                Vec::new()
+            },
         }
     };
     Value::ALL.into_iter().map(one).collect()
@@ -109,12 +147,18 @@ fn reasons_of(
     purchases: &Purchases,
     extent: &Extent,
 ) -> Vec<proto::ScoreReason> {
-    reasons(&model.model, &model.population.average, value, purchases, extent.horizon_days)
-        .into_iter()
-        .map(|reason| proto::ScoreReason {
-            code: reason.code.to_owned(),
-            text: reason.text,
-            contribution: reason.contribution,
-        })
-        .collect()
+    reasons(
+        &model.model,
+        &model.population.average,
+        value,
+        purchases,
+        extent.horizon_days,
+    )
+    .into_iter()
+    .map(|reason| proto::ScoreReason {
+        code: reason.code.to_owned(),
+        text: reason.text,
+        contribution: reason.contribution,
+    })
+    .collect()
 }

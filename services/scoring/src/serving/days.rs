@@ -15,7 +15,8 @@ pub fn start_of_day(day: i32, zone: Tz) -> DateTime<Utc> {
     let midnight = date.and_time(NaiveTime::MIN);
     // No zone has ever skipped more than a day; quarters of an hour are the smallest step.
     let local = (0..=96).find_map(|quarter| {
-        zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarter))).earliest()
+        zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarter)))
+            .earliest()
     });
     local.map_or_else(|| midnight.and_utc(), |local| local.to_utc())
 }
@@ -29,17 +30,24 @@ pub fn end_of_day(day: i32, zone: Tz) -> DateTime<Utc> {
 pub(crate) fn date_of(day: i32) -> NaiveDate {
     let epoch = NaiveDate::default();
     let days = Days::new(u64::from(day.unsigned_abs()));
-    let date = if day < 0 { epoch.checked_sub_days(days) } else { epoch.checked_add_days(days) };
+    let date = if day < 0 {
+        epoch.checked_sub_days(days)
+    } else {
+        epoch.checked_add_days(days)
+    };
     date.unwrap_or(epoch)
 }
 
 /// Reads a date `YYYY-MM-DD` as a day.
 pub(crate) fn parse_day(text: &str) -> Option<i32> {
-    let well_formed = text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| well_formed)?;
+    let well_formed = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .ok()
+        .filter(|_| well_formed)?;
     i32::try_from((date - NaiveDate::default()).num_days()).ok()
 }
 
@@ -52,10 +60,16 @@ mod tests {
         let zone: Tz = "America/New_York".parse().unwrap();
         let day = parse_day("1997-09-30").unwrap();
 
-        assert_eq!(start_of_day(day, zone).to_rfc3339(), "1997-09-30T04:00:00+00:00");
+        assert_eq!(
+            start_of_day(day, zone).to_rfc3339(),
+            "1997-09-30T04:00:00+00:00"
+        );
         assert_eq!(day_of(start_of_day(day, zone), zone), day);
         assert_eq!(day_of(end_of_day(day, zone), zone), day);
-        assert_eq!(day_of(end_of_day(day, zone) + TimeDelta::microseconds(1), zone), day + 1);
+        assert_eq!(
+            day_of(end_of_day(day, zone) + TimeDelta::microseconds(1), zone),
+            day + 1
+        );
         assert_eq!(date_of(day).to_string(), "1997-09-30");
     }
 
@@ -65,14 +79,24 @@ mod tests {
         let zone: Tz = "America/Sao_Paulo".parse().unwrap();
         let day = parse_day("2018-11-04").unwrap();
 
-        assert_eq!(start_of_day(day, zone).to_rfc3339(), "2018-11-04T03:00:00+00:00");
+        assert_eq!(
+            start_of_day(day, zone).to_rfc3339(),
+            "2018-11-04T03:00:00+00:00"
+        );
         assert_eq!(day_of(start_of_day(day, zone), zone), day);
     }
 
     #[test]
     fn reads_dates_of_one_form_only() {
         assert_eq!(parse_day("1970-01-02"), Some(1));
-        for bad in ["", "1997-9-30", "1997-02-30", "97-09-30", "1997-09-30 ", "+997-09-30"] {
+        for bad in [
+            "",
+            "1997-9-30",
+            "1997-02-30",
+            "97-09-30",
+            "1997-09-30 ",
+            "+997-09-30",
+        ] {
             assert_eq!(parse_day(bad), None, "{bad}");
         }
     }

@@ -42,8 +42,15 @@ impl LoadedModel {
     fn new(registered: &Registered) -> Result<Self, BadArtefact> {
         let malformed = BadArtefact::Malformed;
         let (model, population) = artefact::to_model(&registered.artefact)?;
-        let version = registered.artefact.version.as_ref().ok_or(malformed("version"))?;
-        let zone: Tz = version.time_zone.parse().map_err(|_| malformed("time_zone"))?;
+        let version = registered
+            .artefact
+            .version
+            .as_ref()
+            .ok_or(malformed("version"))?;
+        let zone: Tz = version
+            .time_zone
+            .parse()
+            .map_err(|_| malformed("time_zone"))?;
         let as_of_day = parse_day(&version.as_of).ok_or(malformed("as_of"))?;
         Ok(Self {
             name: version_name(&registered.model, registered.number),
@@ -71,17 +78,30 @@ pub struct Models {
 impl Models {
     /// Keeps models of a registry.
     pub fn new(registry: Registry) -> Self {
-        Self { registry, champions: Arc::default(), versions: Cache::new(VERSIONS_MAX) }
+        Self {
+            registry,
+            champions: Arc::default(),
+            versions: Cache::new(VERSIONS_MAX),
+        }
     }
 
     /// Returns a version, or `None` when there is none of that name.
     ///
     /// A champion in memory is at most as old as the last [`Models::refresh`]; one that is not in memory is looked up.
-    pub async fn get(&self, tenant: &TenantId, name: &VersionName) -> Result<Option<Arc<LoadedModel>>, StoreError> {
+    pub async fn get(
+        &self,
+        tenant: &TenantId,
+        name: &VersionName,
+    ) -> Result<Option<Arc<LoadedModel>>, StoreError> {
         match name.which {
             Which::Champion => {
                 let key = (tenant.clone(), name.model.clone());
-                let held = self.champions.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+                let held = self
+                    .champions
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get(&key)
+                    .cloned();
                 match held {
                     Some(model) => Ok(Some(model)),
                     None => self.load_champion(key).await,
@@ -92,7 +112,9 @@ impl Models {
                 if let Some(model) = self.versions.get(&key).await {
                     return Ok(Some(model));
                 }
-                let Some(registered) = self.registry.find(tenant.as_str(), name).await? else { return Ok(None) };
+                let Some(registered) = self.registry.find(tenant.as_str(), name).await? else {
+                    return Ok(None);
+                };
                 let model = Arc::new(load(&registered)?);
                 self.versions.insert(key, model.clone()).await;
                 Ok(Some(model))
@@ -102,21 +124,31 @@ impl Models {
 
     /// Looks the champion of a model up anew, because it was just promoted here.
     pub async fn promoted(&self, tenant: &TenantId, model: &str) -> Result<(), StoreError> {
-        self.load_champion((tenant.clone(), model.to_owned())).await.map(drop)
+        self.load_champion((tenant.clone(), model.to_owned()))
+            .await
+            .map(drop)
     }
 
     /// Looks up which champions in memory are champions no more, and replaces them.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let held: HashSet<(Key, i64)> = {
-            let champions = self.champions.read().unwrap_or_else(PoisonError::into_inner);
-            champions.iter().map(|(key, model)| (key.clone(), model.number)).collect()
+            let champions = self
+                .champions
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            champions
+                .iter()
+                .map(|(key, model)| (key.clone(), model.number))
+                .collect()
         };
         if held.is_empty() {
             return Ok(());
         }
         let stored = self.registry.champions().await?;
-        let stored: HashMap<(String, String), i64> =
-            stored.into_iter().map(|row| ((row.tenant, row.model), row.number)).collect();
+        let stored: HashMap<(String, String), i64> = stored
+            .into_iter()
+            .map(|row| ((row.tenant, row.model), row.number))
+            .collect();
         for (key, number) in held {
             if stored.get(&(key.0.as_str().to_owned(), key.1.clone())) != Some(&number) {
                 self.load_champion(key).await?;
@@ -126,10 +158,16 @@ impl Models {
     }
 
     async fn load_champion(&self, key: Key) -> Result<Option<Arc<LoadedModel>>, StoreError> {
-        let name = VersionName { model: key.1.clone(), which: Which::Champion };
+        let name = VersionName {
+            model: key.1.clone(),
+            which: Which::Champion,
+        };
         let found = self.registry.find(key.0.as_str(), &name).await?;
         let model = found.as_ref().map(load).transpose()?.map(Arc::new);
-        let mut champions = self.champions.write().unwrap_or_else(PoisonError::into_inner);
+        let mut champions = self
+            .champions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         match &model {
             Some(model) => champions.insert(key, model.clone()),
             None => champions.remove(&key),
@@ -140,6 +178,9 @@ impl Models {
 
 fn load(registered: &Registered) -> Result<LoadedModel, StoreError> {
     LoadedModel::new(registered).map_err(|error| {
-        StoreError::Corrupt(format!("{}: {error}", version_name(&registered.model, registered.number)))
+        StoreError::Corrupt(format!(
+            "{}: {error}",
+            version_name(&registered.model, registered.number)
+        ))
     })
 }

@@ -53,7 +53,9 @@ pub struct Scored {
 #[derive(Debug, thiserror::Error)]
 pub enum ScoreError {
     /// No version of the model has been promoted.
-    #[error("no version of the model `{0}` is champion yet: train one with `promote`, or promote one")]
+    #[error(
+        "no version of the model `{0}` is champion yet: train one with `promote`, or promote one"
+    )]
     NoChampion(String),
     /// There is no such version.
     #[error("there is no such model version")]
@@ -114,8 +116,18 @@ pub struct Scorer {
 
 impl Scorer {
     /// Scores with models and states; a watermark older than `stuck_after` makes answers degraded.
-    pub fn new(models: Models, identities: Identities, states: StateReader, stuck_after: Duration) -> Self {
-        Self { models, identities, states, stuck_after }
+    pub fn new(
+        models: Models,
+        identities: Identities,
+        states: StateReader,
+        stuck_after: Duration,
+    ) -> Self {
+        Self {
+            models,
+            identities,
+            states,
+            stuck_after,
+        }
     }
 
     /// Scores customers, at most 1,000, all from one reading of their states.
@@ -128,19 +140,34 @@ impl Scorer {
         let model = self.model(context, &ask.version).await?;
         let ids = self.identities.resolve(context, customers).await?;
         let known: Vec<Uuid> = ids.iter().flatten().copied().collect();
-        let states = if known.is_empty() { States::default() } else { self.states.read(context, &known).await? };
+        let states = if known.is_empty() {
+            States::default()
+        } else {
+            self.states.read(context, &known).await?
+        };
 
         let now = runtime::clock::now();
         let (as_of, extent) = extent(&model, ask, now);
-        let freshness = if known.is_empty() { Freshness::default() } else { states.freshness(now, self.stuck_after) };
+        let freshness = if known.is_empty() {
+            Freshness::default()
+        } else {
+            states.freshness(now, self.stuck_after)
+        };
         let model_version = model.name.clone();
-        let one = move |id: Option<Uuid>| answer(&model, id.and_then(|id| states.found.get(&id)), &extent);
+        let one = move |id: Option<Uuid>| {
+            answer(&model, id.and_then(|id| states.found.get(&id)), &extent)
+        };
         let scores = if customers.len() <= INLINE_CUSTOMERS_MAX && ask.interval_level.is_none() {
             ids.into_iter().map(one).collect()
         } else {
             off_thread(ids, one).await?
         };
-        Ok(Scored { scores, model_version, as_of, freshness })
+        Ok(Scored {
+            scores,
+            model_version,
+            as_of,
+            freshness,
+        })
     }
 
     /// Scores one customer. Fails with [`ScoreError::CustomerNotFound`] when nobody knows them.
@@ -152,13 +179,19 @@ impl Scorer {
     ) -> Result<Scored, ScoreError> {
         let scored = self.score(context, &[customer], ask).await?;
         match scored.scores.first() {
-            Some(score) if score.missing_reason == CUSTOMER_NOT_FOUND => Err(ScoreError::CustomerNotFound),
+            Some(score) if score.missing_reason == CUSTOMER_NOT_FOUND => {
+                Err(ScoreError::CustomerNotFound)
+            }
             Some(_) => Ok(scored),
             None => Err(ScoreError::Broken),
         }
     }
 
-    async fn model(&self, context: &RequestContext, name: &VersionName) -> Result<Arc<LoadedModel>, ScoreError> {
+    async fn model(
+        &self,
+        context: &RequestContext,
+        name: &VersionName,
+    ) -> Result<Arc<LoadedModel>, ScoreError> {
         use crate::store::registry::Which;
         let found = self.models.get(&context.tenant, name).await?;
         found.ok_or_else(|| match name.which {
@@ -169,15 +202,26 @@ impl Scorer {
 }
 
 /// Maps on a thread that may block; stops after the item at hand when the caller goes away.
-async fn off_thread<T, R>(items: Vec<T>, work: impl Fn(T) -> R + Send + 'static) -> Result<Vec<R>, ScoreError>
+async fn off_thread<T, R>(
+    items: Vec<T>,
+    work: impl Fn(T) -> R + Send + 'static,
+) -> Result<Vec<R>, ScoreError>
 where
     T: Send + 'static,
     R: Send + 'static,
 {
     let gone = CancellationToken::new();
     let _told = gone.clone().drop_guard();
-    let mapped = move || items.into_iter().take_while(|_| !gone.is_cancelled()).map(work).collect();
-    tokio::task::spawn_blocking(mapped).await.map_err(|_| ScoreError::Broken)
+    let mapped = move || {
+        items
+            .into_iter()
+            .take_while(|_| !gone.is_cancelled())
+            .map(work)
+            .collect()
+    };
+    tokio::task::spawn_blocking(mapped)
+        .await
+        .map_err(|_| ScoreError::Broken)
 }
 
 fn extent(model: &LoadedModel, ask: &Ask, now: DateTime<Utc>) -> (DateTime<Utc>, Extent) {
@@ -202,7 +246,10 @@ mod tests {
 
     #[tokio::test]
     async fn work_ends_with_its_caller() {
-        assert_eq!(off_thread(vec![1, 2, 3], |n| 2 * n).await.unwrap(), [2, 4, 6]);
+        assert_eq!(
+            off_thread(vec![1, 2, 3], |n| 2 * n).await.unwrap(),
+            [2, 4, 6]
+        );
 
         let done = Arc::new(AtomicUsize::new(0));
         let counted = done.clone();
@@ -210,7 +257,11 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
             counted.fetch_add(1, Ordering::SeqCst);
         });
-        assert!(tokio::time::timeout(Duration::from_millis(50), slow).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(50), slow)
+                .await
+                .is_err()
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
         let after = done.load(Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -36,7 +36,12 @@ pub fn from_trained(trained: &Trained, about: proto::ModelVersion) -> proto::Mod
     let average = trained.population.average;
     let mut artefact = proto::ModelArtefact {
         version: Some(version),
-        quantiles: trained.population.quantiles.iter().map(quantiles_to_proto).collect(),
+        quantiles: trained
+            .population
+            .quantiles
+            .iter()
+            .map(quantiles_to_proto)
+            .collect(),
         draws: trained.model.draws().iter().map(draw_to_proto).collect(),
         average: Some(proto::AverageCustomer {
             repeat_purchases: average.repeats,
@@ -54,7 +59,9 @@ pub fn from_trained(trained: &Trained, about: proto::ModelVersion) -> proto::Mod
 }
 
 /// Makes the model and its population of an artefact.
-pub fn to_model(artefact: &proto::ModelArtefact) -> Result<(CustomerValueModel, Population), BadArtefact> {
+pub fn to_model(
+    artefact: &proto::ModelArtefact,
+) -> Result<(CustomerValueModel, Population), BadArtefact> {
     let missing = BadArtefact::Malformed;
     let version = artefact.version.as_ref().ok_or(missing("version"))?;
     let dropout = |parameters: &Option<proto::BgNbdParameters>, name| {
@@ -68,7 +75,11 @@ pub fn to_model(artefact: &proto::ModelArtefact) -> Result<(CustomerValueModel, 
         spend: spend::Params::new(spend.p, spend.q, spend.v)?,
     };
     let clv = clv_from_proto(version.clv.as_ref())?;
-    let draws = artefact.draws.iter().map(draw_from_proto).collect::<Result<_, _>>()?;
+    let draws = artefact
+        .draws
+        .iter()
+        .map(draw_from_proto)
+        .collect::<Result<_, _>>()?;
     let model = CustomerValueModel::new(draw, clv, minor_per_major(&version.currency_code), draws)?;
     let average = artefact.average.as_ref().ok_or(missing("average"))?;
     let population = Population {
@@ -79,7 +90,11 @@ pub fn to_model(artefact: &proto::ModelArtefact) -> Result<(CustomerValueModel, 
             value_minor: average.mean_value_minor,
             recency_share: average.recency_share,
         },
-        quantiles: artefact.quantiles.iter().map(quantiles_from_proto).collect::<Result<_, _>>()?,
+        quantiles: artefact
+            .quantiles
+            .iter()
+            .map(quantiles_from_proto)
+            .collect::<Result<_, _>>()?,
     };
     Ok((model, population))
 }
@@ -87,12 +102,16 @@ pub fn to_model(artefact: &proto::ModelArtefact) -> Result<(CustomerValueModel, 
 /// Reads settings; what is absent has its default. Fails where one is out of range.
 pub fn clv_from_proto(settings: Option<&proto::ClvSettings>) -> Result<ClvSettings, Invalid> {
     let default = ClvSettings::default();
-    let Some(settings) = settings else { return Ok(default) };
+    let Some(settings) = settings else {
+        return Ok(default);
+    };
     let months = match settings.horizon_months {
         0 => default.months,
         months => u32::try_from(months).unwrap_or(0),
     };
-    let discount = settings.monthly_discount_rate.unwrap_or(default.monthly_discount);
+    let discount = settings
+        .monthly_discount_rate
+        .unwrap_or(default.monthly_discount);
     ClvSettings::new(months, discount, settings.margin.unwrap_or(default.margin))
 }
 
@@ -108,7 +127,14 @@ pub fn clv_to_proto(settings: &ClvSettings) -> proto::ClvSettings {
 fn dropout_parameters(fit: &Fit<dropout::Params>) -> proto::BgNbdParameters {
     let [r, alpha, a, b] = fit.params.to_array();
     let iterations = i32::try_from(fit.iterations).unwrap_or(i32::MAX);
-    proto::BgNbdParameters { r, alpha, a, b, log_likelihood: fit.log_likelihood, iterations }
+    proto::BgNbdParameters {
+        r,
+        alpha,
+        a,
+        b,
+        log_likelihood: fit.log_likelihood,
+        iterations,
+    }
 }
 
 fn spend_parameters(trained: &Trained) -> proto::GammaGammaParameters {
@@ -136,8 +162,14 @@ fn draw_from_proto(draw: &proto::ParameterDraw) -> Result<Draw, BadArtefact> {
         [r, alpha, a, b] => Ok(dropout::Params::new(*r, *alpha, *a, *b)?),
         _ => Err(BadArtefact::Malformed("draws")),
     };
-    let [p, q, v] = draw.gamma_gamma[..] else { return Err(BadArtefact::Malformed("draws")) };
-    Ok(Draw { bgnbd: dropout(&draw.bgnbd)?, mbgnbd: dropout(&draw.mbgnbd)?, spend: spend::Params::new(p, q, v)? })
+    let [p, q, v] = draw.gamma_gamma[..] else {
+        return Err(BadArtefact::Malformed("draws"));
+    };
+    Ok(Draw {
+        bgnbd: dropout(&draw.bgnbd)?,
+        mbgnbd: dropout(&draw.mbgnbd)?,
+        spend: spend::Params::new(p, q, v)?,
+    })
 }
 
 fn quantiles_to_proto(quantiles: &Quantiles) -> proto::ScoreQuantiles {
@@ -149,7 +181,9 @@ fn quantiles_to_proto(quantiles: &Quantiles) -> proto::ScoreQuantiles {
 }
 
 fn quantiles_from_proto(quantiles: &proto::ScoreQuantiles) -> Result<Quantiles, BadArtefact> {
-    let value = Value::ALL.into_iter().find(|value| value.name() == quantiles.name);
+    let value = Value::ALL
+        .into_iter()
+        .find(|value| value.name() == quantiles.name);
     Ok(Quantiles {
         value: value.ok_or(BadArtefact::Malformed("quantiles"))?,
         horizon_days: quantiles.horizon_days,

@@ -17,7 +17,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let drop = "DROP TABLE model_promotions; DROP TABLE model_aliases; DROP TABLE model_versions";
+        let drop =
+            "DROP TABLE model_promotions; DROP TABLE model_aliases; DROP TABLE model_versions";
         store::sql::ddl(manager.get_connection(), drop).await
     }
 }

@@ -33,9 +33,13 @@ impl VersionName {
     /// Reads a name or the alias; `None` when it is none.
     pub fn parse(name: &str) -> Option<Self> {
         let mut parts = name.split('/');
-        let (Some("models"), Some(model), Some("versions"), Some(which), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let (Some("models"), Some(model), Some("versions"), Some(which), None) = (
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+        ) else {
             return None;
         };
         let which = match which {
@@ -45,7 +49,10 @@ impl VersionName {
             }
             _ => return None,
         };
-        is_model_name(model).then(|| Self { model: model.to_owned(), which })
+        is_model_name(model).then(|| Self {
+            model: model.to_owned(),
+            which,
+        })
     }
 }
 
@@ -148,29 +155,47 @@ impl Registry {
         let (tenant, model) = (new.tenant.as_str(), new.model.as_str());
         let operation = new.operation.to_string();
         let find = "SELECT number FROM model_versions WHERE tenant = $1 AND operation = $2";
-        let number = match sql::query_one(&*tx, find, [tenant.into(), operation.as_str().into()]).await? {
-            Some(row) => sql::get(&row, "number")?,
-            None => insert(&tx, new, &operation).await?,
-        };
+        let number =
+            match sql::query_one(&*tx, find, [tenant.into(), operation.as_str().into()]).await? {
+                Some(row) => sql::get(&row, "number")?,
+                None => insert(&tx, new, &operation).await?,
+            };
         if new.promote {
             point(&tx, tenant, model, number).await?;
         }
         tx.commit().await?;
-        let name = VersionName { model: new.model.clone(), which: Which::Number(number) };
+        let name = VersionName {
+            model: new.model.clone(),
+            which: Which::Number(number),
+        };
         let registered = self.find(tenant, &name).await?;
-        registered.ok_or_else(|| StoreError::Corrupt("a version vanished after its registration".into()))
+        registered
+            .ok_or_else(|| StoreError::Corrupt("a version vanished after its registration".into()))
     }
 
     /// Returns a version, or `None`.
-    pub async fn find(&self, tenant: &str, name: &VersionName) -> Result<Option<Registered>, StoreError> {
+    pub async fn find(
+        &self,
+        tenant: &str,
+        name: &VersionName,
+    ) -> Result<Option<Registered>, StoreError> {
         let db = self.store.reader();
         let row = match name.which {
             Which::Number(number) => {
-                let find = format!("SELECT {COLUMNS} WHERE v.tenant = $1 AND v.model = $2 AND v.number = $3");
-                sql::query_one(db, &find, [tenant.into(), name.model.as_str().into(), number.into()]).await?
+                let find = format!(
+                    "SELECT {COLUMNS} WHERE v.tenant = $1 AND v.model = $2 AND v.number = $3"
+                );
+                sql::query_one(
+                    db,
+                    &find,
+                    [tenant.into(), name.model.as_str().into(), number.into()],
+                )
+                .await?
             }
             Which::Champion => {
-                let find = format!("SELECT {COLUMNS} WHERE v.tenant = $1 AND v.model = $2 AND a.number = v.number");
+                let find = format!(
+                    "SELECT {COLUMNS} WHERE v.tenant = $1 AND v.model = $2 AND a.number = v.number"
+                );
                 sql::query_one(db, &find, [tenant.into(), name.model.as_str().into()]).await?
             }
         };
@@ -186,7 +211,11 @@ impl Registry {
         after: Option<&ListPosition>,
         limit: u64,
     ) -> Result<Vec<Registered>, StoreError> {
-        let start = ListPosition { created_micros: i64::MAX, model: String::new(), number: i64::MAX };
+        let start = ListPosition {
+            created_micros: i64::MAX,
+            model: String::new(),
+            number: i64::MAX,
+        };
         let mut after = after.cloned().unwrap_or(start);
         let mut found: Vec<Registered> = Vec::new();
         loop {
@@ -194,11 +223,16 @@ impl Registry {
             let rows = self.list_step(tenant, model, &after, wanted).await?;
             for row in &rows {
                 let mut one = read(row)?;
-                one.artefact = ModelArtefact { version: one.artefact.version.take(), ..ModelArtefact::default() };
+                one.artefact = ModelArtefact {
+                    version: one.artefact.version.take(),
+                    ..ModelArtefact::default()
+                };
                 found.push(one);
             }
             match found.last() {
-                Some(last) if wanted > 0 && rows.len() as u64 == wanted => after = ListPosition::after(last),
+                Some(last) if wanted > 0 && rows.len() as u64 == wanted => {
+                    after = ListPosition::after(last)
+                }
                 _ => return Ok(found),
             }
         }
@@ -240,7 +274,10 @@ impl Registry {
         const RPC: &str = "PromoteModel";
         let tx = self.store.begin().await?;
         let request = version_name(model, number).into_bytes();
-        let name = VersionName { model: model.to_owned(), which: Which::Number(number) };
+        let name = VersionName {
+            model: model.to_owned(),
+            which: Which::Number(number),
+        };
         let answered = match request_id {
             Some(id) => store::idempotency::replay_or_run(&*tx, tenant, id, RPC).await?,
             None => None,
@@ -252,8 +289,12 @@ impl Registry {
             }
             return self.find(tenant, &name).await;
         }
-        let exists = "SELECT number FROM model_versions WHERE tenant = $1 AND model = $2 AND number = $3";
-        if sql::query_one(&*tx, exists, [tenant.into(), model.into(), number.into()]).await?.is_none() {
+        let exists =
+            "SELECT number FROM model_versions WHERE tenant = $1 AND model = $2 AND number = $3";
+        if sql::query_one(&*tx, exists, [tenant.into(), model.into(), number.into()])
+            .await?
+            .is_none()
+        {
             tx.rollback().await?;
             return Ok(None);
         }
@@ -285,7 +326,11 @@ impl ListPosition {
     /// Returns where the list goes on after a version.
     pub fn after(version: &Registered) -> Self {
         let created_micros = version.created.timestamp_micros();
-        Self { created_micros, model: version.model.clone(), number: version.number }
+        Self {
+            created_micros,
+            model: version.model.clone(),
+            number: version.number,
+        }
     }
 }
 
@@ -297,7 +342,12 @@ async fn insert(tx: &WriteTx, new: &NewVersion, operation: &str) -> Result<i64, 
     let number: i64 = sql::get(&row, "number")?;
     let insert = "INSERT INTO model_versions (tenant, model, number, operation, content_hash, artefact, created_micros) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    let hash = new.artefact.version.as_ref().map(|version| version.content_hash.clone()).unwrap_or_default();
+    let hash = new
+        .artefact
+        .version
+        .as_ref()
+        .map(|version| version.content_hash.clone())
+        .unwrap_or_default();
     let values = [
         tenant.into(),
         model.into(),
@@ -321,24 +371,38 @@ async fn point(tx: &WriteTx, tenant: &str, model: &str, number: i64) -> Result<(
     }
     let set = "INSERT INTO model_aliases (tenant, model, alias, number) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (tenant, model, alias) DO UPDATE SET number = excluded.number";
-    sql::execute(&**tx, set, [tenant.into(), model.into(), CHAMPION.into(), number.into()]).await?;
+    sql::execute(
+        &**tx,
+        set,
+        [tenant.into(), model.into(), CHAMPION.into(), number.into()],
+    )
+    .await?;
     let record = "INSERT INTO model_promotions (tenant, model, alias, from_number, to_number, promoted_micros) \
          VALUES ($1, $2, $3, $4, $5, $6)";
     let now = runtime::clock::now().timestamp_micros();
-    let values = [tenant.into(), model.into(), CHAMPION.into(), before.into(), number.into(), now.into()];
+    let values = [
+        tenant.into(),
+        model.into(),
+        CHAMPION.into(),
+        before.into(),
+        number.into(),
+        now.into(),
+    ];
     sql::execute(&**tx, record, values).await?;
     Ok(())
 }
 
 fn read(row: &QueryResult) -> Result<Registered, StoreError> {
     let bytes: Vec<u8> = sql::get(row, "artefact")?;
-    let artefact = ModelArtefact::decode(bytes.as_slice()).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let artefact = ModelArtefact::decode(bytes.as_slice())
+        .map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let micros: i64 = sql::get(row, "created_micros")?;
     let champion: i32 = sql::get(row, "champion")?;
     Ok(Registered {
         model: sql::get(row, "model")?,
         number: sql::get(row, "number")?,
-        created: DateTime::from_timestamp_micros(micros).ok_or_else(|| StoreError::Corrupt("a time".into()))?,
+        created: DateTime::from_timestamp_micros(micros)
+            .ok_or_else(|| StoreError::Corrupt("a time".into()))?,
         champion: champion == 1,
         artefact,
     })
@@ -352,35 +416,87 @@ mod tests {
     #[tokio::test]
     async fn lists_more_than_a_step_without_what_makes_artefacts_large() {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.path().join("scoring.db").display());
-        let store = Store::open(&store::DatabaseConfig { url, ..Default::default() }).await.unwrap();
-        store::migrate::<crate::store::Migrations>(&store).await.unwrap();
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("scoring.db").display()
+        );
+        let store = Store::open(&store::DatabaseConfig {
+            url,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+        store::migrate::<crate::store::Migrations>(&store)
+            .await
+            .unwrap();
         let registry = Registry::new(store);
-        let quantiles = vec![ScoreQuantiles { name: "p_alive".into(), horizon_days: 0, per_mille: vec![0.5; 1_001] }];
+        let quantiles = vec![ScoreQuantiles {
+            name: "p_alive".into(),
+            horizon_days: 0,
+            per_mille: vec![0.5; 1_001],
+        }];
         for seed in 1..=45 {
-            let version = Some(ModelVersion { seed, ..Default::default() });
-            let artefact = ModelArtefact { version, quantiles: quantiles.clone(), ..Default::default() };
+            let version = Some(ModelVersion {
+                seed,
+                ..Default::default()
+            });
+            let artefact = ModelArtefact {
+                version,
+                quantiles: quantiles.clone(),
+                ..Default::default()
+            };
             let (tenant, model) = ("default".to_owned(), "clv".to_owned());
-            let new = NewVersion { tenant, model, operation: Uuid::from_u128(seed.into()), artefact, promote: false };
+            let new = NewVersion {
+                tenant,
+                model,
+                operation: Uuid::from_u128(seed.into()),
+                artefact,
+                promote: false,
+            };
             registry.register(&new).await.unwrap();
         }
 
         let numbers = |found: &[Registered]| found.iter().map(|one| one.number).collect::<Vec<_>>();
         let all = registry.list("default", "", None, 1_000).await.unwrap();
         assert_eq!(numbers(&all), (1..=45).rev().collect::<Vec<_>>());
-        assert!(all.iter().all(|one| one.artefact.quantiles.is_empty() && one.to_version().seed > 0));
-        let some = registry.list("default", "clv", Some(&ListPosition::after(&all[2])), 25).await.unwrap();
+        assert!(
+            all.iter()
+                .all(|one| one.artefact.quantiles.is_empty() && one.to_version().seed > 0)
+        );
+        let some = registry
+            .list("default", "clv", Some(&ListPosition::after(&all[2])), 25)
+            .await
+            .unwrap();
         assert_eq!(numbers(&some), (18..=42).rev().collect::<Vec<_>>());
     }
 
     #[test]
     fn reads_names_and_the_alias() {
-        let name = |which| Some(VersionName { model: "clv".into(), which });
-        assert_eq!(VersionName::parse("models/clv/versions/12"), name(Which::Number(12)));
-        assert_eq!(VersionName::parse("models/clv/versions/champion"), name(Which::Champion));
-        for bad in ["", "clv", "models/clv", "models/clv/versions/0", "models/clv/versions/+1", "models/CLV/versions/1",
-            "models//versions/1", "models/clv/versions/1/x", "models/clv/versions/99999999999999999999"]
-        {
+        let name = |which| {
+            Some(VersionName {
+                model: "clv".into(),
+                which,
+            })
+        };
+        assert_eq!(
+            VersionName::parse("models/clv/versions/12"),
+            name(Which::Number(12))
+        );
+        assert_eq!(
+            VersionName::parse("models/clv/versions/champion"),
+            name(Which::Champion)
+        );
+        for bad in [
+            "",
+            "clv",
+            "models/clv",
+            "models/clv/versions/0",
+            "models/clv/versions/+1",
+            "models/CLV/versions/1",
+            "models//versions/1",
+            "models/clv/versions/1/x",
+            "models/clv/versions/99999999999999999999",
+        ] {
             assert_eq!(VersionName::parse(bad), None, "{bad}");
         }
     }

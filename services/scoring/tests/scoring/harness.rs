@@ -43,9 +43,13 @@ pub(crate) struct Person {
 impl Person {
     pub(crate) fn events(&self, tenant: &str) -> Vec<StandardEvent> {
         let event = |(place, (day, value)): (usize, &(i32, i64))| {
-            let at = Some(prost_types::Timestamp { seconds: i64::from(*day) * 86_400 + 43_200, nanos: 0 });
+            let at = Some(prost_types::Timestamp {
+                seconds: i64::from(*day) * 86_400 + 43_200,
+                nanos: 0,
+            });
             StandardEvent {
-                event_id: blake3::hash(format!("{}-{place}", self.id).as_bytes()).as_bytes()[..16].to_vec(),
+                event_id: blake3::hash(format!("{}-{place}", self.id).as_bytes()).as_bytes()[..16]
+                    .to_vec(),
                 tenant: tenant.into(),
                 source: "shop".into(),
                 r#type: "Order Completed".into(),
@@ -56,7 +60,10 @@ impl Person {
                     namespace: "customer_id".into(),
                     strength: 3,
                 }],
-                value: Some(Money { currency_code: "GBP".into(), minor_units: *value }),
+                value: Some(Money {
+                    currency_code: "GBP".into(),
+                    minor_units: *value,
+                }),
                 local_day: *day,
                 ..StandardEvent::default()
             }
@@ -92,7 +99,11 @@ pub(crate) fn people(count: usize, seed: u64) -> Vec<Person> {
                 }
             }
             let id = Uuid::from_u128(0x1000_0000 + number as u128);
-            Person { id, ordinal: number as i64 + 1, purchases }
+            Person {
+                id,
+                ordinal: number as i64 + 1,
+                purchases,
+            }
         })
         .collect()
 }
@@ -116,11 +127,20 @@ impl Scoring {
         Self::start_with(database, Arc::new(MemoryCache::new(64 << 20))).await
     }
 
-    pub(crate) async fn start_with(database: Option<DatabaseConfig>, cache: Arc<dyn FeatureCache>) -> Self {
+    pub(crate) async fn start_with(
+        database: Option<DatabaseConfig>,
+        cache: Arc<dyn FeatureCache>,
+    ) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut config: Config = runtime::config::load_from(DEFAULTS, None, []).unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.path().join("scoring.db").display());
-        config.database = database.unwrap_or(DatabaseConfig { url, ..DatabaseConfig::default() });
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("scoring.db").display()
+        );
+        config.database = database.unwrap_or(DatabaseConfig {
+            url,
+            ..DatabaseConfig::default()
+        });
         config.lake.path = folder.path().join("lake");
         config.champion_refresh = Duration::from_millis(100);
         config.client.timeout = Duration::from_millis(700);
@@ -129,15 +149,22 @@ impl Scoring {
         Self::run(config, peer, cache, folder).await
     }
 
-    async fn run(config: Config, peer: Peer, cache: Arc<dyn FeatureCache>, folder: Arc<TempDir>) -> Self {
+    async fn run(
+        config: Config,
+        peer: Peer,
+        cache: Arc<dyn FeatureCache>,
+        folder: Arc<TempDir>,
+    ) -> Self {
         Service::migrate(&config).await.unwrap();
         let service = Arc::new(Service::open(config.clone(), cache.clone()).await.unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (trigger, shutdown) = Shutdown::new();
         let server = Server::new("scoring", config.server.clone()).add(service.routes());
-        let running =
-            vec![tokio::spawn(service.run(shutdown.clone())), tokio::spawn(server.serve(listener, shutdown))];
+        let running = vec![
+            tokio::spawn(service.run(shutdown.clone())),
+            tokio::spawn(server.serve(listener, shutdown)),
+        ];
         let channel = Channel::from_shared(address).unwrap().connect_lazy();
         Self {
             scores: ScoringServiceClient::new(channel.clone()),
@@ -155,7 +182,13 @@ impl Scoring {
 
     /// Starts a second process on the same database, lake, cache and peer.
     pub(crate) async fn beside(&self) -> Self {
-        Self::run(self.config.clone(), self.peer.clone(), self.cache.clone(), self.folder.clone()).await
+        Self::run(
+            self.config.clone(),
+            self.peer.clone(),
+            self.cache.clone(),
+            self.folder.clone(),
+        )
+        .await
     }
 
     pub(crate) async fn stop(self) {
@@ -174,7 +207,12 @@ impl Scoring {
     pub(crate) async fn archive(&self, tenant: &str, people: &[Person]) {
         let mut rows = Vec::new();
         for event in people.iter().flat_map(|person| person.events(tenant)) {
-            rows.push(LakeRow { lane: "lane-0".into(), batch: 1, position: rows.len() as i32, event });
+            rows.push(LakeRow {
+                lane: "lane-0".into(),
+                batch: 1,
+                position: rows.len() as i32,
+                event,
+            });
         }
         let owners: Vec<IdentityRow> = people
             .iter()
@@ -187,25 +225,49 @@ impl Scoring {
                 known_time: DateTime::<Utc>::UNIX_EPOCH,
             })
             .collect();
-        let transaction = Transaction { app_id: format!("lane-{tenant}"), version: 1 };
+        let transaction = Transaction {
+            app_id: format!("lane-{tenant}"),
+            version: 1,
+        };
         let events = lake::events::to_batch(&rows).unwrap();
-        self.lake.append(Table::Events, &[events], &transaction).await.unwrap();
+        self.lake
+            .append(Table::Events, &[events], &transaction)
+            .await
+            .unwrap();
         let identity = lake::identity::to_batch(&owners).unwrap();
-        self.lake.append(Table::Identity, &[identity], &transaction).await.unwrap();
+        self.lake
+            .append(Table::Identity, &[identity], &transaction)
+            .await
+            .unwrap();
     }
 
     /// Trains and waits for the end.
-    pub(crate) async fn train(&mut self, request: TrainModelRequest) -> Result<ModelVersion, Status> {
+    pub(crate) async fn train(
+        &mut self,
+        request: TrainModelRequest,
+    ) -> Result<ModelVersion, Status> {
         let operation = self.models.train_model(request).await?.into_inner();
         self.outcome(operation).await
     }
 
     pub(crate) async fn outcome(&mut self, operation: Operation) -> Result<ModelVersion, Status> {
-        let timeout = Some(prost_types::Duration { seconds: 60, nanos: 0 });
-        let wait = WaitOperationRequest { name: operation.name, timeout };
+        let timeout = Some(prost_types::Duration {
+            seconds: 60,
+            nanos: 0,
+        });
+        let wait = WaitOperationRequest {
+            name: operation.name,
+            timeout,
+        };
         let mut request = Request::new(wait);
         request.set_timeout(Duration::from_secs(60));
-        match self.operations.wait_operation(request).await?.into_inner().result {
+        match self
+            .operations
+            .wait_operation(request)
+            .await?
+            .into_inner()
+            .result
+        {
             Some(Outcome::Response(any)) => runtime::any::unpack(&any),
             Some(Outcome::Error(error)) => Err(runtime::fault::from_rpc(&error)),
             None => panic!("the training did not end"),
@@ -214,23 +276,45 @@ impl Scoring {
 
     /// Trains on what is known and makes it the champion.
     pub(crate) async fn champion(&mut self) -> ModelVersion {
-        self.train(TrainModelRequest { promote: true, as_of: AS_OF.into(), seed: 1, ..Default::default() })
-            .await
-            .unwrap()
+        self.train(TrainModelRequest {
+            promote: true,
+            as_of: AS_OF.into(),
+            seed: 1,
+            ..Default::default()
+        })
+        .await
+        .unwrap()
     }
 
-    pub(crate) async fn score(&mut self, id: Uuid, options: ScoreOptions) -> Result<ScoreResponse, Status> {
-        let request = ScoreRequest { customer: Some(by_id(id)), options: Some(options) };
-        self.scores.score(request).await.map(|response| response.into_inner())
+    pub(crate) async fn score(
+        &mut self,
+        id: Uuid,
+        options: ScoreOptions,
+    ) -> Result<ScoreResponse, Status> {
+        let request = ScoreRequest {
+            customer: Some(by_id(id)),
+            options: Some(options),
+        };
+        self.scores
+            .score(request)
+            .await
+            .map(|response| response.into_inner())
     }
 }
 
 pub(crate) fn by_id(id: Uuid) -> CustomerRef {
-    CustomerRef { r#ref: Some(customer_ref::Ref::CustomerId(id.to_string())) }
+    CustomerRef {
+        r#ref: Some(customer_ref::Ref::CustomerId(id.to_string())),
+    }
 }
 
 pub(crate) fn value(score: &CustomerScore, name: &str) -> ScoreValue {
-    score.values.iter().find(|value| value.name == name).unwrap().clone()
+    score
+        .values
+        .iter()
+        .find(|value| value.name == name)
+        .unwrap()
+        .clone()
 }
 
 /// Settings of a database for the test: PostgreSQL where there is one.
@@ -240,11 +324,23 @@ pub(crate) fn postgres() -> Option<DatabaseConfig> {
         return None;
     };
     let schema = Some(format!("scoring_{}", Uuid::new_v4().simple()));
-    Some(DatabaseConfig { url, connections_max: 4, schema })
+    Some(DatabaseConfig {
+        url,
+        connections_max: 4,
+        schema,
+    })
 }
 
 #[track_caller]
-pub(crate) fn assert_fault<T: std::fmt::Debug>(result: Result<T, Status>, code: tonic::Code, reason: &str) {
+pub(crate) fn assert_fault<T: std::fmt::Debug>(
+    result: Result<T, Status>,
+    code: tonic::Code,
+    reason: &str,
+) {
     let status = result.unwrap_err();
-    assert_eq!((status.code(), runtime::fault::reason(&status).as_deref()), (code, Some(reason)), "{status:?}");
+    assert_eq!(
+        (status.code(), runtime::fault::reason(&status).as_deref()),
+        (code, Some(reason)),
+        "{status:?}"
+    );
 }

@@ -52,8 +52,14 @@ pub(crate) struct Peer {
 impl Default for Peer {
     fn default() -> Self {
         let now = runtime::time::to_proto(runtime::clock::now());
-        let known = Known { epoch: 1, complete_through: Some(now), ..Known::default() };
-        Self { known: Arc::new(Mutex::new(known)) }
+        let known = Known {
+            epoch: 1,
+            complete_through: Some(now),
+            ..Known::default()
+        };
+        Self {
+            known: Arc::new(Mutex::new(known)),
+        }
     }
 }
 
@@ -77,7 +83,9 @@ impl Peer {
     pub(crate) fn learn(&self, people: &[Person]) {
         self.change(|known| {
             for person in people {
-                known.people.insert(person.id, (person.ordinal, person.state()));
+                known
+                    .people
+                    .insert(person.id, (person.ordinal, person.state()));
             }
         });
     }
@@ -104,24 +112,44 @@ impl FeatureService for Peer {
         request: Request<BatchGetFeatureStatesRequest>,
     ) -> Result<Response<BatchGetFeatureStatesResponse>, Status> {
         self.greet().await?;
-        let asked: Vec<Uuid> = request.get_ref().customers.iter().map(|customer| match &customer.r#ref {
-            Some(customer_ref::Ref::CustomerId(id)) => id.parse().unwrap(),
-            _ => panic!("scoring asks by id alone"),
-        }).collect();
+        let asked: Vec<Uuid> = request
+            .get_ref()
+            .customers
+            .iter()
+            .map(|customer| match &customer.r#ref {
+                Some(customer_ref::Ref::CustomerId(id)) => id.parse().unwrap(),
+                _ => panic!("scoring asks by id alone"),
+            })
+            .collect();
         let (answer, delay) = self.change(|known| {
-            let states = asked.iter().map(|id| {
-                let id = known.aliases.get(id).unwrap_or(id);
-                known.people.get(id).map_or_else(FeatureState::default, |(ordinal, state)| FeatureState {
-                    customer_id: id.to_string(),
-                    ordinal: *ordinal,
-                    version: 1,
-                    state: state.clone(),
-                    origin: StateOrigin::Store.into(),
+            let states = asked
+                .iter()
+                .map(|id| {
+                    let id = known.aliases.get(id).unwrap_or(id);
+                    known
+                        .people
+                        .get(id)
+                        .map_or_else(FeatureState::default, |(ordinal, state)| FeatureState {
+                            customer_id: id.to_string(),
+                            ordinal: *ordinal,
+                            version: 1,
+                            state: state.clone(),
+                            origin: StateOrigin::Store.into(),
+                        })
                 })
-            }).collect();
+                .collect();
             known.state_calls.push(asked.clone());
-            let freshness = Freshness { complete_through: known.complete_through, ..Freshness::default() };
-            (BatchGetFeatureStatesResponse { states, freshness: Some(freshness) }, known.delay)
+            let freshness = Freshness {
+                complete_through: known.complete_through,
+                ..Freshness::default()
+            };
+            (
+                BatchGetFeatureStatesResponse {
+                    states,
+                    freshness: Some(freshness),
+                },
+                known.delay,
+            )
         });
         tokio::time::sleep(delay).await;
         Ok(Response::new(answer))
@@ -132,10 +160,16 @@ impl FeatureService for Peer {
         _: Request<LeaseCacheEpochRequest>,
     ) -> Result<Response<LeaseCacheEpochResponse>, Status> {
         self.greet().await?;
-        Ok(Response::new(LeaseCacheEpochResponse { epoch: self.change(|known| known.epoch), lease_ms: 2_000 }))
+        Ok(Response::new(LeaseCacheEpochResponse {
+            epoch: self.change(|known| known.epoch),
+            lease_ms: 2_000,
+        }))
     }
 
-    async fn get_features(&self, _: Request<GetFeaturesRequest>) -> Result<Response<GetFeaturesResponse>, Status> {
+    async fn get_features(
+        &self,
+        _: Request<GetFeaturesRequest>,
+    ) -> Result<Response<GetFeaturesResponse>, Status> {
         no()
     }
 
@@ -163,14 +197,24 @@ impl IdentityService for Peer {
         self.greet().await?;
         let customers = self.change(|known| {
             known.resolve_calls += 1;
-            request.get_ref().customers.iter().map(|customer| {
-                let id = match &customer.r#ref {
-                    Some(customer_ref::Ref::Identifier(identifier)) => known.identifiers.get(&identifier.value),
-                    _ => None,
-                };
-                let customer_id = id.map(Uuid::to_string).unwrap_or_default();
-                ResolvedCustomer { customer_id, ..ResolvedCustomer::default() }
-            }).collect()
+            request
+                .get_ref()
+                .customers
+                .iter()
+                .map(|customer| {
+                    let id = match &customer.r#ref {
+                        Some(customer_ref::Ref::Identifier(identifier)) => {
+                            known.identifiers.get(&identifier.value)
+                        }
+                        _ => None,
+                    };
+                    let customer_id = id.map(Uuid::to_string).unwrap_or_default();
+                    ResolvedCustomer {
+                        customer_id,
+                        ..ResolvedCustomer::default()
+                    }
+                })
+                .collect()
         });
         Ok(Response::new(ResolveCustomersResponse { customers }))
     }
@@ -178,7 +222,10 @@ impl IdentityService for Peer {
 
 #[tonic::async_trait]
 impl TenantService for Peer {
-    async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Result<Response<Tenant>, Status> {
+    async fn get_tenant(
+        &self,
+        request: Request<GetTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
         self.greet().await?;
         Ok(Response::new(Tenant {
             tenant_id: request.into_inner().tenant_id,
@@ -189,19 +236,31 @@ impl TenantService for Peer {
         }))
     }
 
-    async fn create_tenant(&self, _: Request<CreateTenantRequest>) -> Result<Response<Tenant>, Status> {
+    async fn create_tenant(
+        &self,
+        _: Request<CreateTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
         no()
     }
 
-    async fn list_tenants(&self, _: Request<ListTenantsRequest>) -> Result<Response<ListTenantsResponse>, Status> {
+    async fn list_tenants(
+        &self,
+        _: Request<ListTenantsRequest>,
+    ) -> Result<Response<ListTenantsResponse>, Status> {
         no()
     }
 
-    async fn update_tenant(&self, _: Request<UpdateTenantRequest>) -> Result<Response<Tenant>, Status> {
+    async fn update_tenant(
+        &self,
+        _: Request<UpdateTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
         no()
     }
 
-    async fn delete_tenant(&self, _: Request<DeleteTenantRequest>) -> Result<Response<Tenant>, Status> {
+    async fn delete_tenant(
+        &self,
+        _: Request<DeleteTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
         no()
     }
 }

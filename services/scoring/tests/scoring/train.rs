@@ -7,7 +7,11 @@ use tonic::Code;
 use uuid::Uuid;
 
 fn request(seed: u64) -> TrainModelRequest {
-    TrainModelRequest { as_of: AS_OF.into(), seed, ..Default::default() }
+    TrainModelRequest {
+        as_of: AS_OF.into(),
+        seed,
+        ..Default::default()
+    }
 }
 
 async fn trains_registers_and_promotes(database: Option<DatabaseConfig>) {
@@ -20,26 +24,79 @@ async fn trains_registers_and_promotes(database: Option<DatabaseConfig>) {
 
     assert_eq!(first.name, "models/clv/versions/1");
     assert_eq!((first.customers, first.champion), (600, false));
-    assert_eq!((first.as_of.as_str(), first.currency_code.as_str()), (AS_OF, "GBP"));
+    assert_eq!(
+        (first.as_of.as_str(), first.currency_code.as_str()),
+        (AS_OF, "GBP")
+    );
     assert_eq!(second.name, "models/clv/versions/2");
-    assert_eq!(first.content_hash, second.content_hash, "the same data and seed give the same bytes");
-    assert_ne!(first.content_hash, third.content_hash, "another seed gives other draws");
-    let champion = GetModelRequest { name: "models/clv/versions/champion".into() };
-    assert_fault(scoring.models.get_model(champion.clone()).await, Code::NotFound, "MODEL_NOT_FOUND");
+    assert_eq!(
+        first.content_hash, second.content_hash,
+        "the same data and seed give the same bytes"
+    );
+    assert_ne!(
+        first.content_hash, third.content_hash,
+        "another seed gives other draws"
+    );
+    let champion = GetModelRequest {
+        name: "models/clv/versions/champion".into(),
+    };
+    assert_fault(
+        scoring.models.get_model(champion.clone()).await,
+        Code::NotFound,
+        "MODEL_NOT_FOUND",
+    );
 
-    let promotion = PromoteModelRequest { name: second.name.clone(), request_id: Uuid::new_v4().to_string() };
-    let promoted = scoring.models.promote_model(promotion.clone()).await.unwrap().into_inner();
-    let again = scoring.models.promote_model(promotion).await.unwrap().into_inner();
+    let promotion = PromoteModelRequest {
+        name: second.name.clone(),
+        request_id: Uuid::new_v4().to_string(),
+    };
+    let promoted = scoring
+        .models
+        .promote_model(promotion.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let again = scoring
+        .models
+        .promote_model(promotion)
+        .await
+        .unwrap()
+        .into_inner();
     assert!(promoted.champion && promoted == again);
-    let named = scoring.models.get_model(champion).await.unwrap().into_inner();
+    let named = scoring
+        .models
+        .get_model(champion)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(named, promoted);
 
-    let mut page = ListModelsRequest { page_size: 2, ..Default::default() };
-    let newest = scoring.models.list_models(page.clone()).await.unwrap().into_inner();
+    let mut page = ListModelsRequest {
+        page_size: 2,
+        ..Default::default()
+    };
+    let newest = scoring
+        .models
+        .list_models(page.clone())
+        .await
+        .unwrap()
+        .into_inner();
     page.page_token = newest.next_page_token;
     let oldest = scoring.models.list_models(page).await.unwrap().into_inner();
-    let names: Vec<_> = newest.models.iter().chain(&oldest.models).map(|it| it.name.as_str()).collect();
-    assert_eq!(names, ["models/clv/versions/3", "models/clv/versions/2", "models/clv/versions/1"]);
+    let names: Vec<_> = newest
+        .models
+        .iter()
+        .chain(&oldest.models)
+        .map(|it| it.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "models/clv/versions/3",
+            "models/clv/versions/2",
+            "models/clv/versions/1"
+        ]
+    );
     assert_eq!(oldest.next_page_token, "");
     scoring.stop().await;
 }
@@ -60,27 +117,51 @@ async fn trains_registers_and_promotes_on_postgres() {
 async fn a_repeated_request_trains_once() {
     let mut scoring = Scoring::start(None).await;
     scoring.know(&people(300, 2)).await;
-    let request = TrainModelRequest { request_id: Uuid::new_v4().to_string(), ..request(1) };
+    let request = TrainModelRequest {
+        request_id: Uuid::new_v4().to_string(),
+        ..request(1)
+    };
 
-    let one = scoring.models.train_model(request.clone()).await.unwrap().into_inner();
-    let other = scoring.models.train_model(request).await.unwrap().into_inner();
+    let one = scoring
+        .models
+        .train_model(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let other = scoring
+        .models
+        .train_model(request)
+        .await
+        .unwrap()
+        .into_inner();
 
     assert_eq!(one.name, other.name);
-    assert_eq!(scoring.outcome(one).await.unwrap(), scoring.outcome(other).await.unwrap());
+    assert_eq!(
+        scoring.outcome(one).await.unwrap(),
+        scoring.outcome(other).await.unwrap()
+    );
     scoring.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refuses_data_that_cannot_identify_a_model() {
     let mut scoring = Scoring::start(None).await;
-    assert_fault(scoring.train(request(1)).await, Code::FailedPrecondition, "TOO_FEW_CUSTOMERS");
+    assert_fault(
+        scoring.train(request(1)).await,
+        Code::FailedPrecondition,
+        "TOO_FEW_CUSTOMERS",
+    );
 
     let mut once = people(200, 3);
     for person in &mut once {
         person.purchases.truncate(1);
     }
     scoring.know(&once).await;
-    assert_fault(scoring.train(request(1)).await, Code::FailedPrecondition, "NO_REPEAT_PURCHASES");
+    assert_fault(
+        scoring.train(request(1)).await,
+        Code::FailedPrecondition,
+        "NO_REPEAT_PURCHASES",
+    );
     scoring.stop().await;
 }
 
@@ -104,7 +185,10 @@ async fn counts_history_to_the_end_of_the_as_of_day_alone() {
     let whole = plain.train(request(1)).await.unwrap();
 
     assert_eq!(cut.bgnbd, whole.bgnbd);
-    assert_eq!(cut.content_hash, whole.content_hash, "neither later purchases nor the order of rows count");
+    assert_eq!(
+        cut.content_hash, whole.content_hash,
+        "neither later purchases nor the order of rows count"
+    );
     plain.stop().await;
 }
 
@@ -115,18 +199,27 @@ async fn another_process_serves_what_was_promoted_here() {
     one.know(&known).await;
     let first = one.champion().await;
     let mut other = one.beside().await;
-    let asked = other.score(known[0].id, ScoreOptions::default()).await.unwrap();
+    let asked = other
+        .score(known[0].id, ScoreOptions::default())
+        .await
+        .unwrap();
     assert_eq!(asked.model_version, first.name);
 
     let second = one.champion().await;
 
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
-        let asked = other.score(known[0].id, ScoreOptions::default()).await.unwrap();
+        let asked = other
+            .score(known[0].id, ScoreOptions::default())
+            .await
+            .unwrap();
         if asked.model_version == second.name {
             break;
         }
-        assert!(tokio::time::Instant::now() < deadline, "the old champion is still served");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "the old champion is still served"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     other.stop().await;
@@ -140,11 +233,30 @@ async fn another_tenant_sees_nothing() {
     scoring.champion().await;
 
     let mut request = tonic::Request::new(ListModelsRequest::default());
-    request.metadata_mut().insert("x-clientele-tenant", "other".parse().unwrap());
-    assert!(scoring.models.list_models(request).await.unwrap().into_inner().models.is_empty());
-    let mut request = tonic::Request::new(GetModelRequest { name: "models/clv/versions/1".into() });
-    request.metadata_mut().insert("x-clientele-tenant", "other".parse().unwrap());
-    assert_fault(scoring.models.get_model(request).await, Code::NotFound, "MODEL_NOT_FOUND");
+    request
+        .metadata_mut()
+        .insert("x-clientele-tenant", "other".parse().unwrap());
+    assert!(
+        scoring
+            .models
+            .list_models(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .models
+            .is_empty()
+    );
+    let mut request = tonic::Request::new(GetModelRequest {
+        name: "models/clv/versions/1".into(),
+    });
+    request
+        .metadata_mut()
+        .insert("x-clientele-tenant", "other".parse().unwrap());
+    assert_fault(
+        scoring.models.get_model(request).await,
+        Code::NotFound,
+        "MODEL_NOT_FOUND",
+    );
     scoring.stop().await;
 }
 
@@ -154,15 +266,31 @@ async fn lists_every_violation() {
     let bad = TrainModelRequest {
         model: "Bad Name".into(),
         as_of: "30.06.2024".into(),
-        clv: Some(ClvSettings { horizon_months: 121, ..Default::default() }),
+        clv: Some(ClvSettings {
+            horizon_months: 121,
+            ..Default::default()
+        }),
         request_id: "seven".into(),
         ..Default::default()
     };
     let status = scoring.models.train_model(bad).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let fields: Vec<_> = runtime::fault::violations(&status).into_iter().map(|violation| violation.field).collect();
-    assert_eq!(fields, ["model", "as_of", "clv.horizon_months", "request_id"]);
-    let alias = PromoteModelRequest { name: "models/clv/versions/champion".into(), ..Default::default() };
-    assert_fault(scoring.models.promote_model(alias).await, Code::InvalidArgument, "INVALID");
+    let fields: Vec<_> = runtime::fault::violations(&status)
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect();
+    assert_eq!(
+        fields,
+        ["model", "as_of", "clv.horizon_months", "request_id"]
+    );
+    let alias = PromoteModelRequest {
+        name: "models/clv/versions/champion".into(),
+        ..Default::default()
+    };
+    assert_fault(
+        scoring.models.promote_model(alias).await,
+        Code::InvalidArgument,
+        "INVALID",
+    );
     scoring.stop().await;
 }

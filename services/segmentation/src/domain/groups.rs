@@ -47,7 +47,11 @@ const BUILT_IN: [(&str, &str, Ranges); 11] = [
     ("champions", "Champions", [(4, 5), (4, 5), (4, 5)]),
     ("cannot-lose", "Cannot lose them", [(1, 2), (4, 5), (4, 5)]),
     ("loyal", "Loyal customers", [(3, 5), (4, 5), (1, 5)]),
-    ("potential-loyalist", "Potential loyalists", [(4, 5), (3, 3), (1, 5)]),
+    (
+        "potential-loyalist",
+        "Potential loyalists",
+        [(4, 5), (3, 3), (1, 5)],
+    ),
     ("new", "New customers", [(5, 5), (1, 2), (1, 5)]),
     ("promising", "Promising", [(4, 4), (1, 2), (1, 5)]),
     ("need-attention", "Need attention", [(3, 3), (3, 3), (1, 5)]),
@@ -79,14 +83,20 @@ impl GroupTable {
             check(group, &format!("groups[{i}]"), &mut mistakes);
             if !ids.insert(group.segment_id.as_str()) {
                 let text = format!("`{}` is named twice", group.segment_id);
-                mistakes.push(mistake(format!("groups[{i}].segment_id"), "DUPLICATE", text));
+                mistakes.push(mistake(
+                    format!("groups[{i}].segment_id"),
+                    "DUPLICATE",
+                    text,
+                ));
             }
         }
         let mut cells = Vec::with_capacity(125);
         for (r, f, m) in all_scores() {
             let covers = |group: &Group| {
                 let within = |(low, high): (i32, i32), score: i32| low <= score && score <= high;
-                within(group.ranges[0], r) && within(group.ranges[1], f) && within(group.ranges[2], m)
+                within(group.ranges[0], r)
+                    && within(group.ranges[1], f)
+                    && within(group.ranges[2], m)
             };
             match groups.iter().position(covers) {
                 Some(group) => cells.push(group),
@@ -96,7 +106,11 @@ impl GroupTable {
                 }
             }
         }
-        if mistakes.is_empty() { Ok(Self { groups, cells }) } else { Err(mistakes) }
+        if mistakes.is_empty() {
+            Ok(Self { groups, cells })
+        } else {
+            Err(mistakes)
+        }
     }
 
     /// Returns the groups in their order.
@@ -107,7 +121,8 @@ impl GroupTable {
     /// Returns the index of the group that a customer with these scores is in.
     pub fn group_of(&self, scores: Scores) -> usize {
         let digit = |score: u8| usize::from(score.clamp(1, 5)) - 1;
-        self.cells[(digit(scores.recency) * 5 + digit(scores.frequency)) * 5 + digit(scores.monetary)]
+        self.cells
+            [(digit(scores.recency) * 5 + digit(scores.frequency)) * 5 + digit(scores.monetary)]
     }
 }
 
@@ -116,7 +131,11 @@ fn all_scores() -> impl Iterator<Item = (i32, i32, i32)> {
 }
 
 fn mistake(field: String, reason: &'static str, text: String) -> Mistake {
-    Mistake { field, reason, text }
+    Mistake {
+        field,
+        reason,
+        text,
+    }
 }
 
 /// Returns whether `id` is 1 to 40 characters of `[a-z0-9-]`.
@@ -127,18 +146,33 @@ pub fn is_segment_id(id: &str) -> bool {
 
 fn check(group: &Group, field: &str, mistakes: &mut Vec<Mistake>) {
     if !is_segment_id(&group.segment_id) {
-        let text = format!("must be 1 to 40 characters of [a-z0-9-], is `{}`", group.segment_id);
-        mistakes.push(mistake(format!("{field}.segment_id"), "INVALID_FORMAT", text));
+        let text = format!(
+            "must be 1 to 40 characters of [a-z0-9-], is `{}`",
+            group.segment_id
+        );
+        mistakes.push(mistake(
+            format!("{field}.segment_id"),
+            "INVALID_FORMAT",
+            text,
+        ));
     }
     if group.display_name.chars().count() > DISPLAY_NAME_CHARS_MAX {
         let text = format!("must be at most {DISPLAY_NAME_CHARS_MAX} characters");
         mistakes.push(mistake(format!("{field}.display_name"), "TOO_LONG", text));
     }
-    for ((low, high), name) in group.ranges.into_iter().zip(["recency", "frequency", "monetary"]) {
+    for ((low, high), name) in group
+        .ranges
+        .into_iter()
+        .zip(["recency", "frequency", "monetary"])
+    {
         for (value, end) in [(low, "min"), (high, "max")] {
             if !(1..=5).contains(&value) {
                 let text = format!("must be from 1 to 5, is {value}");
-                mistakes.push(mistake(format!("{field}.{name}_{end}"), "OUT_OF_RANGE", text));
+                mistakes.push(mistake(
+                    format!("{field}.{name}_{end}"),
+                    "OUT_OF_RANGE",
+                    text,
+                ));
             }
         }
         if low > high {
@@ -158,7 +192,13 @@ mod tests {
         let used: HashSet<usize> = table.cells.iter().copied().collect();
         assert_eq!((table.cells.len(), used.len()), (125, 11));
         let name = |recency, frequency, monetary| {
-            table.groups()[table.group_of(Scores { recency, frequency, monetary })].segment_id.clone()
+            table.groups()[table.group_of(Scores {
+                recency,
+                frequency,
+                monetary,
+            })]
+            .segment_id
+            .clone()
         };
         assert_eq!(name(5, 5, 5), "champions");
         assert_eq!(name(5, 5, 2), "loyal");
@@ -174,17 +214,31 @@ mod tests {
         groups.retain(|group| group.segment_id != "lost");
         let mistakes = GroupTable::new(groups).unwrap_err();
         assert_eq!(mistakes.len(), 10);
-        assert!(mistakes.iter().all(|mistake| mistake.reason == "NOT_COVERED"));
-        assert_eq!(mistakes[0].text, "no group covers recency 1, frequency 1, monetary 1");
+        assert!(
+            mistakes
+                .iter()
+                .all(|mistake| mistake.reason == "NOT_COVERED")
+        );
+        assert_eq!(
+            mistakes[0].text,
+            "no group covers recency 1, frequency 1, monetary 1"
+        );
     }
 
     #[test]
     fn every_mistake_is_listed() {
         let mut groups = built_in();
         groups.push(groups[0].clone());
-        groups.push(Group { segment_id: "No Good".into(), display_name: "x".repeat(101), ranges: [(0, 6), (4, 2), (1, 1)] });
+        groups.push(Group {
+            segment_id: "No Good".into(),
+            display_name: "x".repeat(101),
+            ranges: [(0, 6), (4, 2), (1, 1)],
+        });
         let mistakes = GroupTable::new(groups).unwrap_err();
-        let found: Vec<_> = mistakes.iter().map(|mistake| (mistake.field.as_str(), mistake.reason)).collect();
+        let found: Vec<_> = mistakes
+            .iter()
+            .map(|mistake| (mistake.field.as_str(), mistake.reason))
+            .collect();
         let expected = [
             ("groups[11].segment_id", "DUPLICATE"),
             ("groups[12].segment_id", "INVALID_FORMAT"),

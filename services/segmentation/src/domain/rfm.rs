@@ -58,22 +58,55 @@ pub struct Edges {
 
 /// Scores all customers, in their order, and tells the edges.
 pub fn score(buyers: &[Buyer], scoring: &Scoring) -> (Vec<Scores>, Edges) {
-    let recency: Vec<i64> = buyers.iter().map(|buyer| i64::from(buyer.recency_days)).collect();
-    let frequency: Vec<i64> = buyers.iter().map(|buyer| i64::from(buyer.purchase_days)).collect();
+    let recency: Vec<i64> = buyers
+        .iter()
+        .map(|buyer| i64::from(buyer.recency_days))
+        .collect();
+    let frequency: Vec<i64> = buyers
+        .iter()
+        .map(|buyer| i64::from(buyer.purchase_days))
+        .collect();
     let monetary: Vec<i64> = buyers.iter().map(|buyer| buyer.net_spend_minor).collect();
     let (edges, fifths) = match scoring {
         Scoring::Quintiles => {
-            let ((r, r_edges), (f, f_edges), (m, m_edges)) =
-                (quintiles(&recency), quintiles(&frequency), quintiles(&monetary));
-            (Edges { recency_days: r_edges, frequency: f_edges, monetary_minor: m_edges }, [r, f, m])
+            let ((r, r_edges), (f, f_edges), (m, m_edges)) = (
+                quintiles(&recency),
+                quintiles(&frequency),
+                quintiles(&monetary),
+            );
+            (
+                Edges {
+                    recency_days: r_edges,
+                    frequency: f_edges,
+                    monetary_minor: m_edges,
+                },
+                [r, f, m],
+            )
         }
-        Scoring::CutPoints { recency: r, frequency: f, monetary: m } => {
+        Scoring::CutPoints {
+            recency: r,
+            frequency: f,
+            monetary: m,
+        } => {
             let fifths = [cut(&recency, r), cut(&frequency, f), cut(&monetary, m)];
-            (Edges { recency_days: *r, frequency: *f, monetary_minor: *m }, fifths)
+            (
+                Edges {
+                    recency_days: *r,
+                    frequency: *f,
+                    monetary_minor: *m,
+                },
+                fifths,
+            )
         }
     };
     let [r, f, m] = fifths;
-    let scores = (0..buyers.len()).map(|i| Scores { recency: 6 - r[i], frequency: f[i], monetary: m[i] }).collect();
+    let scores = (0..buyers.len())
+        .map(|i| Scores {
+            recency: 6 - r[i],
+            frequency: f[i],
+            monetary: m[i],
+        })
+        .collect();
     (scores, edges)
 }
 
@@ -94,12 +127,20 @@ fn quintiles(values: &[i64]) -> (Vec<u8>, [f64; 4]) {
         order[start..end].iter().for_each(|&i| fifths[i] = fifth);
         start = end;
     }
-    let edge = |k: usize| (k * n).div_ceil(5).checked_sub(1).map_or(0.0, |rank| values[order[rank]] as f64);
+    let edge = |k: usize| {
+        (k * n)
+            .div_ceil(5)
+            .checked_sub(1)
+            .map_or(0.0, |rank| values[order[rank]] as f64)
+    };
     (fifths, [edge(1), edge(2), edge(3), edge(4)])
 }
 
 fn cut(values: &[i64], points: &[f64; 4]) -> Vec<u8> {
-    values.iter().map(|&value| 1 + points.iter().filter(|&&point| value as f64 > point).count() as u8).collect()
+    values
+        .iter()
+        .map(|&value| 1 + points.iter().filter(|&&point| value as f64 > point).count() as u8)
+        .collect()
 }
 
 #[cfg(test)]

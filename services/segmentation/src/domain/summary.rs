@@ -33,15 +33,27 @@ pub struct Population {
 impl Population {
     /// Counts a population.
     pub fn of(buyers: &[Buyer]) -> Self {
-        Self { customers: buyers.len() as i64, net_spend_minor: buyers.iter().map(|b| b.net_spend_minor).sum() }
+        Self {
+            customers: buyers.len() as i64,
+            net_spend_minor: buyers.iter().map(|b| b.net_spend_minor).sum(),
+        }
     }
 }
 
 /// Describes the members of a segment.
 pub fn summarise(members: &[Buyer], all: Population) -> Summary {
     let own = Population::of(members);
-    let purchase_days: i64 = members.iter().map(|buyer| i64::from(buyer.purchase_days)).sum();
-    let share = |part: i64, whole: i64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+    let purchase_days: i64 = members
+        .iter()
+        .map(|buyer| i64::from(buyer.purchase_days))
+        .sum();
+    let share = |part: i64, whole: i64| {
+        if whole == 0 {
+            0.0
+        } else {
+            part as f64 / whole as f64
+        }
+    };
     let mut recencies: Vec<i32> = members.iter().map(|buyer| buyer.recency_days).collect();
     recencies.sort_unstable();
     let median = match recencies.len() {
@@ -77,7 +89,11 @@ impl Summary {
             "{} {}, {:.1} % of all with {:.1} % of net spend: they bought {times} on average, {value:.digits$} {currency} a \
              time, and half of them last bought within {:.0} days.",
             self.customers,
-            if self.customers == 1 { "customer" } else { "customers" },
+            if self.customers == 1 {
+                "customer"
+            } else {
+                "customers"
+            },
             100.0 * self.customer_share,
             100.0 * self.net_spend_share,
             self.median_recency_days.ceil(),
@@ -88,8 +104,8 @@ impl Summary {
 /// Returns how many digits a currency's minor unit has behind the point.
 fn minor_digits(currency: &str) -> usize {
     match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV"
-        | "XAF" | "XOF" | "XPF" => 0,
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
+        | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
         "CLF" | "UYW" => 4,
         _ => 2,
@@ -101,16 +117,32 @@ mod tests {
     use super::*;
 
     fn buyer(recency_days: i32, purchase_days: i32, net_spend_minor: i64) -> Buyer {
-        Buyer { ordinal: 1, recency_days, purchase_days, net_spend_minor }
+        Buyer {
+            ordinal: 1,
+            recency_days,
+            purchase_days,
+            net_spend_minor,
+        }
     }
 
     #[test]
     fn shares_and_means_are_of_the_population() {
-        let all = [buyer(2, 3, 9_000), buyer(10, 1, 1_000), buyer(30, 1, 2_000), buyer(50, 5, 8_000)];
+        let all = [
+            buyer(2, 3, 9_000),
+            buyer(10, 1, 1_000),
+            buyer(30, 1, 2_000),
+            buyer(50, 5, 8_000),
+        ];
         let summary = summarise(&all[..2], Population::of(&all));
         assert_eq!((summary.customers, summary.net_spend_minor), (2, 10_000));
-        assert_eq!((summary.customer_share, summary.net_spend_share), (0.5, 0.5));
-        assert_eq!((summary.median_recency_days, summary.mean_purchase_days), (6.0, 2.0));
+        assert_eq!(
+            (summary.customer_share, summary.net_spend_share),
+            (0.5, 0.5)
+        );
+        assert_eq!(
+            (summary.median_recency_days, summary.mean_purchase_days),
+            (6.0, 2.0)
+        );
         assert_eq!(summary.mean_purchase_value_minor, 2_500.0);
         assert_eq!(
             summary.text("GBP"),
@@ -121,7 +153,13 @@ mod tests {
 
     #[test]
     fn an_empty_segment_says_so() {
-        let summary = summarise(&[], Population { customers: 0, net_spend_minor: 0 });
+        let summary = summarise(
+            &[],
+            Population {
+                customers: 0,
+                net_spend_minor: 0,
+            },
+        );
         assert_eq!(summary, Summary::default());
         assert_eq!(summary.text("GBP"), "Nobody is in this segment.");
     }
@@ -130,7 +168,13 @@ mod tests {
     fn values_have_the_digits_of_their_currency() {
         let all = [buyer(1, 1, 4_200)];
         let summary = summarise(&all, Population::of(&all));
-        assert!(summary.text("JPY").contains("bought once on average, 4200 JPY a time"), "{}", summary.text("JPY"));
+        assert!(
+            summary
+                .text("JPY")
+                .contains("bought once on average, 4200 JPY a time"),
+            "{}",
+            summary.text("JPY")
+        );
         assert!(summary.text("KWD").contains("4.200 KWD a time"));
         assert!(summary.text("CLF").contains("0.4200 CLF a time"));
     }
@@ -139,6 +183,9 @@ mod tests {
     fn half_of_the_members_bought_within_the_days_told() {
         let all = [buyer(2, 1, 100), buyer(3, 1, 100)];
         let text = summarise(&all, Population::of(&all)).text("GBP");
-        assert!(text.ends_with("half of them last bought within 3 days."), "{text}");
+        assert!(
+            text.ends_with("half of them last bought within 3 days."),
+            "{text}"
+        );
     }
 }

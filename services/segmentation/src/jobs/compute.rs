@@ -66,7 +66,13 @@ impl OperationHandler for ComputeRfm {
         let mut read = self.read(&context, &asked).await?;
         progress(&context, "scoring", read.buyers.len()).await?;
         let grouped = group(&read, &asked);
-        let values = values::ask(&self.scoring, &context, &read.ids, noon(read.as_of, &tenant.time_zone)).await;
+        let values = values::ask(
+            &self.scoring,
+            &context,
+            &read.ids,
+            noon(read.as_of, &tenant.time_zone),
+        )
+        .await;
         let (values, reasons) = match values {
             Ok(mut values) => {
                 let reasons = std::mem::take(&mut values.degraded);
@@ -78,12 +84,24 @@ impl OperationHandler for ComputeRfm {
         read.freshness.degraded_reasons.extend(reasons);
         context.checkpoint()?;
         progress(&context, "saving", read.buyers.len()).await?;
-        let segments = describe(&read, &grouped, &asked.table, &tenant.currency_code, values.as_ref());
+        let segments = describe(
+            &read,
+            &grouped,
+            &asked.table,
+            &tenant.currency_code,
+            values.as_ref(),
+        );
         let as_of = read.as_of.to_string();
-        self.segments.replace(context.tenant(), context.id(), &as_of, &segments).await?;
+        self.segments
+            .replace(context.tenant(), context.id(), &as_of, &segments)
+            .await?;
 
-        let mut segments: Vec<pb::Segment> = segments.into_iter().map(|segment| segment.description).collect();
-        segments.sort_by_key(|segment| (std::cmp::Reverse(value_of(segment)), segment.name.clone()));
+        let mut segments: Vec<pb::Segment> = segments
+            .into_iter()
+            .map(|segment| segment.description)
+            .collect();
+        segments
+            .sort_by_key(|segment| (std::cmp::Reverse(value_of(segment)), segment.name.clone()));
         Ok(runtime::any::pack(&pb::ComputeRfmSegmentsResponse {
             segments,
             customers: read.buyers.len() as i64,
@@ -100,9 +118,14 @@ impl OperationHandler for ComputeRfm {
 
 impl ComputeRfm {
     async fn tenant(&self, context: &OperationContext) -> Result<Tenant, Status> {
-        let ask = GetTenantRequest { tenant_id: context.tenant().to_string() };
+        let ask = GetTenantRequest {
+            tenant_id: context.tenant().to_string(),
+        };
         let mut client = TenantServiceClient::new(self.profile.idempotent());
-        match client.get_tenant(context.request_context().request(ask)).await {
+        match client
+            .get_tenant(context.request_context().request(ask))
+            .await
+        {
             Ok(tenant) => Ok(tenant.into_inner()),
             Err(status) => Err(Error::of_profile(status)),
         }
@@ -129,19 +152,32 @@ impl ComputeRfm {
             known_by: runtime::clock::now(),
         };
         let watcher = context.clone();
-        let watch = move |_| if watcher.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let watch = move |_| {
+            if watcher.is_cancelled() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
         Ok(self.lake.replay(&request, watch).await?)
     }
 }
 
 async fn progress(context: &OperationContext, stage: &str, customers: usize) -> Result<(), Status> {
-    let metadata = pb::ComputeSegmentsMetadata { stage: stage.to_owned(), customers: customers as i64 };
+    let metadata = pb::ComputeSegmentsMetadata {
+        stage: stage.to_owned(),
+        customers: customers as i64,
+    };
     context.progress(runtime::any::pack(&metadata)).await
 }
 
 /// Takes from each history what scores need.
 fn buyers(replay: &Replay, as_of: Option<NaiveDate>) -> Result<Read, Error> {
-    let newest = replay.customers.iter().filter_map(|customer| customer.state.newest_day()).max();
+    let newest = replay
+        .customers
+        .iter()
+        .filter_map(|customer| customer.state.newest_day())
+        .max();
     let day = match (as_of, newest) {
         (Some(as_of), _) => day_number(as_of),
         (None, Some(newest)) => newest,
@@ -149,9 +185,12 @@ fn buyers(replay: &Replay, as_of: Option<NaiveDate>) -> Result<Read, Error> {
     };
     let (mut buyers, mut ids) = (Vec::new(), Vec::new());
     for customer in &replay.customers {
-        let Some(history) = customer.state.purchase_summary(day) else { continue };
+        let Some(history) = customer.state.purchase_summary(day) else {
+            continue;
+        };
         buyers.push(Buyer {
-            ordinal: u32::try_from(customer.ordinal).map_err(|_| Error::Ordinal(customer.ordinal))?,
+            ordinal: u32::try_from(customer.ordinal)
+                .map_err(|_| Error::Ordinal(customer.ordinal))?,
             recency_days: day - history.last_day,
             purchase_days: i32::try_from(history.repeats).unwrap_or(i32::MAX - 1) + 1,
             net_spend_minor: history.total_minor,
@@ -166,10 +205,20 @@ fn buyers(replay: &Replay, as_of: Option<NaiveDate>) -> Result<Read, Error> {
     let freshness = Freshness {
         complete_through: replay.watermark.map(runtime::time::to_proto),
         degraded: behind,
-        degraded_reasons: if behind { vec!["IDENTITY_BEHIND".to_owned()] } else { Vec::new() },
+        degraded_reasons: if behind {
+            vec!["IDENTITY_BEHIND".to_owned()]
+        } else {
+            Vec::new()
+        },
     };
     let without_purchase = (replay.customers.len() - buyers.len()) as i64;
-    Ok(Read { as_of, buyers, ids, without_purchase, freshness })
+    Ok(Read {
+        as_of,
+        buyers,
+        ids,
+        without_purchase,
+        freshness,
+    })
 }
 
 fn group(read: &Read, asked: &Asked) -> Grouped {
@@ -195,10 +244,18 @@ fn describe(
         let buyers: Vec<Buyer> = members.iter().map(|&i| read.buyers[i]).collect();
         let mut summary = summary_message(&buyers, all, currency);
         if let Some(values) = values {
-            add_values(&mut summary, values, members.iter().map(|&i| read.ids[i]), currency);
+            add_values(
+                &mut summary,
+                values,
+                members.iter().map(|&i| read.ids[i]),
+                currency,
+            );
         }
-        let display_name =
-            if group.display_name.is_empty() { group.segment_id.clone() } else { group.display_name.clone() };
+        let display_name = if group.display_name.is_empty() {
+            group.segment_id.clone()
+        } else {
+            group.display_name.clone()
+        };
         let description = pb::Segment {
             name: format!("segments/{}", group.segment_id),
             display_name,
@@ -209,8 +266,15 @@ fn describe(
             compute_time: Some(compute_time),
             freshness: Some(read.freshness.clone()),
         };
-        let members = members.iter().map(|&i| (read.buyers[i].ordinal, read.ids[i])).collect();
-        segments.push(StoredSegment { segment_id: group.segment_id.clone(), description, members });
+        let members = members
+            .iter()
+            .map(|&i| (read.buyers[i].ordinal, read.ids[i]))
+            .collect();
+        segments.push(StoredSegment {
+            segment_id: group.segment_id.clone(),
+            description,
+            members,
+        });
     }
     segments
 }
@@ -230,7 +294,12 @@ fn summary_message(members: &[Buyer], all: Population, currency: &str) -> pb::Se
     }
 }
 
-fn add_values(summary: &mut pb::SegmentSummary, values: &Values, ids: impl Iterator<Item = Uuid>, currency: &str) {
+fn add_values(
+    summary: &mut pb::SegmentSummary,
+    values: &Values,
+    ids: impl Iterator<Item = Uuid>,
+    currency: &str,
+) {
     let (mut scored, mut clv, mut purchases, mut risk) = (0_u32, 0.0, 0.0, 0.0);
     for value in ids.filter_map(|id| values.by_customer.get(&id)) {
         scored += 1;
@@ -259,7 +328,10 @@ fn group_message(group: &Group) -> pb::RfmGroup {
 }
 
 fn money(currency: &str, minor_units: i64) -> Money {
-    Money { currency_code: currency.to_owned(), minor_units }
+    Money {
+        currency_code: currency.to_owned(),
+        minor_units,
+    }
 }
 
 /// What a segment is worth: its lifetime value, or its net spend where that is not known.
@@ -273,7 +345,10 @@ fn value_of(segment: &pb::Segment) -> i64 {
 fn noon(day: NaiveDate, zone: &str) -> Timestamp {
     let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
     let local = day.and_time(NaiveTime::MIN) + chrono::Duration::hours(12);
-    let instant = zone.from_local_datetime(&local).earliest().map(|time| time.to_utc());
+    let instant = zone
+        .from_local_datetime(&local)
+        .earliest()
+        .map(|time| time.to_utc());
     runtime::time::to_proto(instant.unwrap_or_else(|| local.and_utc()))
 }
 
@@ -284,6 +359,10 @@ fn day_number(day: NaiveDate) -> i32 {
 fn day_of(number: i32) -> NaiveDate {
     let epoch = NaiveDate::default();
     let days = Days::new(u64::from(number.unsigned_abs()));
-    let day = if number < 0 { epoch.checked_sub_days(days) } else { epoch.checked_add_days(days) };
+    let day = if number < 0 {
+        epoch.checked_sub_days(days)
+    } else {
+        epoch.checked_add_days(days)
+    };
     day.unwrap_or(epoch)
 }

@@ -49,17 +49,35 @@ pub(super) async fn ask(
     customers: &[Uuid],
     as_of: prost_types::Timestamp,
 ) -> Result<Values, &'static str> {
-    let mut client = ScoringServiceClient::new(scoring.idempotent()).max_decoding_message_size(64 << 20);
+    let mut client =
+        ScoringServiceClient::new(scoring.idempotent()).max_decoding_message_size(64 << 20);
     let mut values = Values::default();
     for page in customers.chunks(PAGE) {
-        let by_id = |id: &Uuid| CustomerRef { r#ref: Some(customer_ref::Ref::CustomerId(id.to_string())) };
+        let by_id = |id: &Uuid| CustomerRef {
+            r#ref: Some(customer_ref::Ref::CustomerId(id.to_string())),
+        };
         let customers = page.iter().map(by_id).collect();
-        let options = Some(ScoreOptions { as_of: Some(as_of), ..Default::default() });
-        let request = context.request_context().request(BatchScoreRequest { customers, options });
-        let answer = client.batch_score(request).await.map_err(|status| missing(&status))?.into_inner();
+        let options = Some(ScoreOptions {
+            as_of: Some(as_of),
+            ..Default::default()
+        });
+        let request = context
+            .request_context()
+            .request(BatchScoreRequest { customers, options });
+        let answer = client
+            .batch_score(request)
+            .await
+            .map_err(|status| missing(&status))?
+            .into_inner();
         values.model_version = answer.model_version;
-        values.degraded.extend(answer.freshness.unwrap_or_default().degraded_reasons);
-        for (id, score) in page.iter().zip(&answer.scores).filter(|(_, score)| score.missing_reason.is_empty()) {
+        values
+            .degraded
+            .extend(answer.freshness.unwrap_or_default().degraded_reasons);
+        for (id, score) in page
+            .iter()
+            .zip(&answer.scores)
+            .filter(|(_, score)| score.missing_reason.is_empty())
+        {
             values.by_customer.insert(*id, value(score));
         }
     }
@@ -78,7 +96,13 @@ fn missing(status: &Status) -> &'static str {
 }
 
 fn value(score: &CustomerScore) -> Value {
-    let named = |name: &str| score.values.iter().find(|value| value.name == name).map_or(0.0, |value| value.value);
+    let named = |name: &str| {
+        score
+            .values
+            .iter()
+            .find(|value| value.name == name)
+            .map_or(0.0, |value| value.value)
+    };
     Value {
         clv_minor: named("clv_minor"),
         expected_purchases: named("expected_purchases"),

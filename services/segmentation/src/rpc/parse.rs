@@ -31,8 +31,15 @@ pub(crate) fn parse(request: &ComputeRfmSegmentsRequest) -> Result<Asked, Invali
         "" => None,
         text => {
             // Written back it must be the same: parsing alone lets signs and blanks pass.
-            let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| day.to_string() == text);
-            found.require(day.is_some(), "as_of", "INVALID_FORMAT", format!("must be YYYY-MM-DD, is `{text}`"));
+            let day = NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                .ok()
+                .filter(|day| day.to_string() == text);
+            found.require(
+                day.is_some(),
+                "as_of",
+                "INVALID_FORMAT",
+                format!("must be YYYY-MM-DD, is `{text}`"),
+            );
             day
         }
     };
@@ -42,11 +49,17 @@ pub(crate) fn parse(request: &ComputeRfmSegmentsRequest) -> Result<Asked, Invali
         given => given.iter().map(group).collect(),
     };
     let table = if given.len() > GROUPS_MAX {
-        found.push("groups", "TOO_MANY", format!("must be at most {GROUPS_MAX}, are {}", given.len()));
+        found.push(
+            "groups",
+            "TOO_MANY",
+            format!("must be at most {GROUPS_MAX}, are {}", given.len()),
+        );
         None
     } else {
         let listed = |mistakes: Vec<groups::Mistake>| {
-            mistakes.into_iter().for_each(|one| found.push(one.field, one.reason, one.text));
+            mistakes
+                .into_iter()
+                .for_each(|one| found.push(one.field, one.reason, one.text));
         };
         GroupTable::new(given).map_err(listed).ok()
     };
@@ -55,8 +68,16 @@ pub(crate) fn parse(request: &ComputeRfmSegmentsRequest) -> Result<Asked, Invali
         text => found.take("request_id", "INVALID_FORMAT", Uuid::parse_str(text)),
     };
     match (found.is_empty(), scoring, table) {
-        (true, Some(scoring), Some(table)) => Ok(Asked { as_of, scoring, table, request_id }),
-        _ => Err(found.finish().err().unwrap_or_else(|| Invalid::field("groups", "INVALID", "cannot be used"))),
+        (true, Some(scoring), Some(table)) => Ok(Asked {
+            as_of,
+            scoring,
+            table,
+            request_id,
+        }),
+        _ => Err(found
+            .finish()
+            .err()
+            .unwrap_or_else(|| Invalid::field("groups", "INVALID", "cannot be used"))),
     }
 }
 
@@ -81,16 +102,29 @@ fn scoring(request: &ComputeRfmSegmentsRequest, found: &mut Violations) -> Optio
     match RfmScoring::try_from(request.scoring) {
         Ok(RfmScoring::Unspecified | RfmScoring::Quintiles) => {
             for (field, _) in given.iter().filter(|(_, points)| points.is_some()) {
-                found.push(*field, "NOT_ALLOWED", "must be absent unless scores are given by cut points");
+                found.push(
+                    *field,
+                    "NOT_ALLOWED",
+                    "must be absent unless scores are given by cut points",
+                );
             }
             Some(Scoring::Quintiles)
         }
         Ok(RfmScoring::CutPoints) => {
-            let [recency, frequency, monetary] = given.map(|(field, points)| cut_points(points.as_ref(), field, found));
-            Some(Scoring::CutPoints { recency: recency?, frequency: frequency?, monetary: monetary? })
+            let [recency, frequency, monetary] =
+                given.map(|(field, points)| cut_points(points.as_ref(), field, found));
+            Some(Scoring::CutPoints {
+                recency: recency?,
+                frequency: frequency?,
+                monetary: monetary?,
+            })
         }
         Err(_) => {
-            found.push("scoring", "UNKNOWN", format!("no scoring has the number {}", request.scoring));
+            found.push(
+                "scoring",
+                "UNKNOWN",
+                format!("no scoring has the number {}", request.scoring),
+            );
             None
         }
     }
@@ -98,7 +132,11 @@ fn scoring(request: &ComputeRfmSegmentsRequest, found: &mut Violations) -> Optio
 
 fn cut_points(points: Option<&CutPoints>, field: &str, found: &mut Violations) -> Option<[f64; 4]> {
     let Some(points) = points else {
-        found.push(field, "REQUIRED", "must be set when scores are given by cut points");
+        found.push(
+            field,
+            "REQUIRED",
+            "must be set when scores are given by cut points",
+        );
         return None;
     };
     let Ok(values) = <[f64; 4]>::try_from(points.values.as_slice()) else {
@@ -106,8 +144,16 @@ fn cut_points(points: Option<&CutPoints>, field: &str, found: &mut Violations) -
         found.push(format!("{field}.values"), "WRONG_COUNT", text);
         return None;
     };
-    let rising = values.iter().all(|value| value.is_finite()) && values.windows(2).all(|pair| pair[0] < pair[1]);
-    found.require(rising, format!("{field}.values"), "NOT_RISING", "must be finite and rise").then_some(values)
+    let rising = values.iter().all(|value| value.is_finite())
+        && values.windows(2).all(|pair| pair[0] < pair[1]);
+    found
+        .require(
+            rising,
+            format!("{field}.values"),
+            "NOT_RISING",
+            "must be finite and rise",
+        )
+        .then_some(values)
 }
 
 #[cfg(test)]
@@ -124,9 +170,22 @@ mod tests {
 
     #[test]
     fn days_are_of_one_form_only() {
-        for bad in ["1997-9-30", "1997-09- 3", "+997-09-30", " 1997-9-30", "1997-02-30"] {
-            let request = ComputeRfmSegmentsRequest { as_of: bad.into(), ..Default::default() };
-            assert_eq!(parse(&request).unwrap_err().all()[0].field, "as_of", "{bad}");
+        for bad in [
+            "1997-9-30",
+            "1997-09- 3",
+            "+997-09-30",
+            " 1997-9-30",
+            "1997-02-30",
+        ] {
+            let request = ComputeRfmSegmentsRequest {
+                as_of: bad.into(),
+                ..Default::default()
+            };
+            assert_eq!(
+                parse(&request).unwrap_err().all()[0].field,
+                "as_of",
+                "{bad}"
+            );
         }
     }
 
@@ -135,15 +194,25 @@ mod tests {
         let request = ComputeRfmSegmentsRequest {
             as_of: "1997-9-31".into(),
             scoring: RfmScoring::CutPoints.into(),
-            recency_cut_points: Some(CutPoints { values: vec![1.0, 2.0, 2.0, 4.0] }),
+            recency_cut_points: Some(CutPoints {
+                values: vec![1.0, 2.0, 2.0, 4.0],
+            }),
             frequency_cut_points: Some(CutPoints { values: vec![1.0] }),
-            groups: vec![RfmGroup { segment_id: "all".into(), ..Default::default() }],
+            groups: vec![RfmGroup {
+                segment_id: "all".into(),
+                ..Default::default()
+            }],
             request_id: "no".into(),
             ..Default::default()
         };
         let invalid = parse(&request).unwrap_err();
         let fields: Vec<_> = invalid.all().iter().map(|one| one.field.as_str()).collect();
-        let expected = ["as_of", "recency_cut_points.values", "frequency_cut_points.values", "monetary_cut_points"];
+        let expected = [
+            "as_of",
+            "recency_cut_points.values",
+            "frequency_cut_points.values",
+            "monetary_cut_points",
+        ];
         assert_eq!(fields[..4], expected);
         // Six ranges out of range, 125 scores without a group.
         assert_eq!(fields.len(), 4 + 6 + 125 + 1);

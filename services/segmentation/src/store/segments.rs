@@ -57,12 +57,27 @@ impl SegmentStore {
         segments: &[StoredSegment],
     ) -> Result<(), Error> {
         let tx = self.store.begin().await?;
-        sql::execute(&tx, "DELETE FROM segments WHERE tenant = $1", [tenant.as_str().into()]).await?;
+        sql::execute(
+            &tx,
+            "DELETE FROM segments WHERE tenant = $1",
+            [tenant.as_str().into()],
+        )
+        .await?;
         for segment in segments {
-            let bitmap: RoaringBitmap = segment.members.iter().map(|&(ordinal, _)| ordinal).collect();
+            let bitmap: RoaringBitmap = segment
+                .members
+                .iter()
+                .map(|&(ordinal, _)| ordinal)
+                .collect();
             let mut ordinals = Vec::with_capacity(bitmap.serialized_size());
-            bitmap.serialize_into(&mut ordinals).map_err(|error| Error::Damaged(error.to_string()))?;
-            let ids: Vec<u8> = segment.members.iter().flat_map(|(_, id)| id.into_bytes()).collect();
+            bitmap
+                .serialize_into(&mut ordinals)
+                .map_err(|error| Error::Damaged(error.to_string()))?;
+            let ids: Vec<u8> = segment
+                .members
+                .iter()
+                .flat_map(|(_, id)| id.into_bytes())
+                .collect();
             let values: [Value; 8] = [
                 tenant.as_str().into(),
                 segment.segment_id.as_str().into(),
@@ -80,14 +95,28 @@ impl SegmentStore {
     }
 
     /// Returns a segment.
-    pub(crate) async fn get(&self, tenant: &TenantId, segment_id: &str) -> Result<Option<Segment>, Error> {
+    pub(crate) async fn get(
+        &self,
+        tenant: &TenantId,
+        segment_id: &str,
+    ) -> Result<Option<Segment>, Error> {
         let select = "SELECT description FROM segments WHERE tenant = $1 AND segment_id = $2";
-        let row = sql::query_one(self.store.reader(), select, [tenant.as_str().into(), segment_id.into()]).await?;
+        let row = sql::query_one(
+            self.store.reader(),
+            select,
+            [tenant.as_str().into(), segment_id.into()],
+        )
+        .await?;
         row.map(|row| description(&row)).transpose()
     }
 
     /// Returns up to `limit` segments by id, those after `after`.
-    pub(crate) async fn page(&self, tenant: &TenantId, after: &str, limit: u64) -> Result<Vec<Segment>, Error> {
+    pub(crate) async fn page(
+        &self,
+        tenant: &TenantId,
+        after: &str,
+        limit: u64,
+    ) -> Result<Vec<Segment>, Error> {
         let select = "SELECT description FROM segments WHERE tenant = $1 AND segment_id > $2 ORDER BY segment_id LIMIT $3";
         let values = [tenant.as_str().into(), after.into(), (limit as i64).into()];
         let rows = sql::query_all(self.store.reader(), select, values).await?;
@@ -115,10 +144,15 @@ impl SegmentStore {
         // SQLite answers NULL beyond the end.
         let ids: Option<Vec<u8>> = sql::get(&row, "ids")?;
         let ids = ids.unwrap_or_default();
-        let ids = ids.chunks_exact(ID_BYTES).filter_map(|id| Uuid::from_slice(id).ok());
+        let ids = ids
+            .chunks_exact(ID_BYTES)
+            .filter_map(|id| Uuid::from_slice(id).ok());
         let ordinals = bitmap(&row)?;
         let first = ordinals.select(start as u32);
-        let ordinals = first.into_iter().flat_map(|first| ordinals.range(first..)).take(limit as usize);
+        let ordinals = first
+            .into_iter()
+            .flat_map(|first| ordinals.range(first..))
+            .take(limit as usize);
         let total: i64 = sql::get(&row, "members")?;
         Ok(Some(Members {
             computation: sql::get(&row, "computation")?,
@@ -160,11 +194,13 @@ const MEMBERS: &str = "SELECT computation, as_of, members, ordinals, substr(cust
                        WHERE tenant = $1 AND segment_id = $2";
 
 fn description(row: &QueryResult) -> Result<Segment, Error> {
-    let bytes: Vec<u8> = sql::get(row, "description").map_err(|error: StoreError| Error::Store(error))?;
+    let bytes: Vec<u8> =
+        sql::get(row, "description").map_err(|error: StoreError| Error::Store(error))?;
     Segment::decode(bytes.as_slice()).map_err(|error| Error::Damaged(error.to_string()))
 }
 
 fn bitmap(row: &QueryResult) -> Result<RoaringBitmap, Error> {
     let bytes: Vec<u8> = sql::get(row, "ordinals")?;
-    RoaringBitmap::deserialize_from(bytes.as_slice()).map_err(|error| Error::Damaged(error.to_string()))
+    RoaringBitmap::deserialize_from(bytes.as_slice())
+        .map_err(|error| Error::Damaged(error.to_string()))
 }

@@ -53,7 +53,15 @@ pub(super) async fn on_every_database<F: Future<Output = ()>>(story: impl Fn(Har
     match std::env::var("CLIENTELE_TEST_POSTGRES") {
         Ok(url) => {
             let schema = Some(format!("segmentation_{}", Uuid::new_v4().simple()));
-            story(Harness::start(Some(DatabaseConfig { url, connections_max: 4, schema })).await).await;
+            story(
+                Harness::start(Some(DatabaseConfig {
+                    url,
+                    connections_max: 4,
+                    schema,
+                }))
+                .await,
+            )
+            .await;
         }
         Err(_) => println!("NOT RUN: on PostgreSQL (CLIENTELE_TEST_POSTGRES is not set)"),
     }
@@ -65,7 +73,10 @@ impl Harness {
         let ids: Vec<Uuid> = (0..=BUYERS).map(|_| Uuid::new_v4()).collect();
         fill(&folder.path().join("lake"), &ids).await;
 
-        let known = ids.iter().enumerate().map(|(i, id)| (format!("c{i}"), (*id, i as i64 + 1)));
+        let known = ids
+            .iter()
+            .enumerate()
+            .map(|(i, id)| (format!("c{i}"), (*id, i as i64 + 1)));
         let alias = Uuid::new_v4();
         let profile = Profile {
             by_identifier: Arc::new(known.collect()),
@@ -90,7 +101,11 @@ impl Harness {
         let (address, stop) = serve("segmentation", service.routes()).await;
         let (trigger, shutdown) = Shutdown::new();
         tokio::spawn(service.run(shutdown));
-        let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+        let channel = Channel::from_shared(address)
+            .unwrap()
+            .connect()
+            .await
+            .unwrap();
         Self {
             segments: SegmentServiceClient::new(channel.clone()),
             operations: OperationsClient::new(channel),
@@ -104,14 +119,32 @@ impl Harness {
 
     /// Starts a computation and waits for its end.
     pub(super) async fn compute(&mut self, request: ComputeRfmSegmentsRequest) -> Operation {
-        let started = self.segments.compute_rfm_segments(request).await.unwrap().into_inner();
-        let timeout = Some(prost_types::Duration { seconds: 30, nanos: 0 });
-        let wait = WaitOperationRequest { name: started.name, timeout };
-        self.operations.wait_operation(wait).await.unwrap().into_inner()
+        let started = self
+            .segments
+            .compute_rfm_segments(request)
+            .await
+            .unwrap()
+            .into_inner();
+        let timeout = Some(prost_types::Duration {
+            seconds: 30,
+            nanos: 0,
+        });
+        let wait = WaitOperationRequest {
+            name: started.name,
+            timeout,
+        };
+        self.operations
+            .wait_operation(wait)
+            .await
+            .unwrap()
+            .into_inner()
     }
 
     /// Computes, and returns the response.
-    pub(super) async fn computed(&mut self, request: ComputeRfmSegmentsRequest) -> ComputeRfmSegmentsResponse {
+    pub(super) async fn computed(
+        &mut self,
+        request: ComputeRfmSegmentsRequest,
+    ) -> ComputeRfmSegmentsResponse {
         match self.compute(request).await.result {
             Some(Outcome::Response(response)) => runtime::any::unpack(&response).unwrap(),
             other => panic!("no response: {other:?}"),
@@ -151,10 +184,29 @@ async fn fill(root: &Path, ids: &[Uuid]) {
             known_time: instant(FIRST_DAY),
         });
     }
-    let rows: Vec<LakeRow> = rows.into_iter().enumerate().map(|(n, row)| lake_row(n, row)).collect();
-    let transaction = Transaction { app_id: "lane".into(), version: 1 };
-    lake.append(Table::Events, &[lake::events::to_batch(&rows).unwrap()], &transaction).await.unwrap();
-    lake.append(Table::Identity, &[lake::identity::to_batch(&owners).unwrap()], &transaction).await.unwrap();
+    let rows: Vec<LakeRow> = rows
+        .into_iter()
+        .enumerate()
+        .map(|(n, row)| lake_row(n, row))
+        .collect();
+    let transaction = Transaction {
+        app_id: "lane".into(),
+        version: 1,
+    };
+    lake.append(
+        Table::Events,
+        &[lake::events::to_batch(&rows).unwrap()],
+        &transaction,
+    )
+    .await
+    .unwrap();
+    lake.append(
+        Table::Identity,
+        &[lake::identity::to_batch(&owners).unwrap()],
+        &transaction,
+    )
+    .await
+    .unwrap();
 }
 
 fn lake_row(n: usize, (day, fragment, value): (i32, [u8; 16], Option<i64>)) -> LakeRow {
@@ -163,7 +215,12 @@ fn lake_row(n: usize, (day, fragment, value): (i32, [u8; 16], Option<i64>)) -> L
         event_id: Uuid::new_v4().as_bytes().to_vec(),
         tenant: "default".into(),
         source: "shop".into(),
-        r#type: if value.is_some() { "Order Completed" } else { "Page" }.into(),
+        r#type: if value.is_some() {
+            "Order Completed"
+        } else {
+            "Page"
+        }
+        .into(),
         event_time: time,
         known_time: time,
         fragments: vec![FragmentRef {
@@ -171,11 +228,19 @@ fn lake_row(n: usize, (day, fragment, value): (i32, [u8; 16], Option<i64>)) -> L
             namespace: "customer_id".into(),
             strength: IdentifierStrength::Strong.into(),
         }],
-        value: value.map(|minor_units| Money { currency_code: "NZD".into(), minor_units }),
+        value: value.map(|minor_units| Money {
+            currency_code: "NZD".into(),
+            minor_units,
+        }),
         local_day: day,
         ..Default::default()
     };
-    LakeRow { lane: "lane".into(), batch: 1, position: n as i32, event }
+    LakeRow {
+        lane: "lane".into(),
+        batch: 1,
+        position: n as i32,
+        event,
+    }
 }
 
 fn instant(day: i32) -> DateTime<Utc> {

@@ -23,7 +23,8 @@ pub(super) struct Profile {
 
 impl Profile {
     pub(super) fn routes(&self) -> Routes {
-        Routes::new(IdentityServiceServer::new(self.clone())).add_service(TenantServiceServer::new(self.clone()))
+        Routes::new(IdentityServiceServer::new(self.clone()))
+            .add_service(TenantServiceServer::new(self.clone()))
     }
 
     fn resolve(&self, customer: &CustomerRef) -> pb::ResolvedCustomer {
@@ -31,7 +32,11 @@ impl Profile {
             Some(Ref::Identifier(identifier)) => self.by_identifier.get(&identifier.value).copied(),
             Some(Ref::CustomerId(id)) => {
                 let id = Uuid::parse_str(id).unwrap_or_default();
-                let own = self.by_identifier.values().find(|(own, _)| *own == id).copied();
+                let own = self
+                    .by_identifier
+                    .values()
+                    .find(|(own, _)| *own == id)
+                    .copied();
                 own.or_else(|| self.aliases.get(&id).copied())
             }
             None => None,
@@ -51,21 +56,36 @@ impl IdentityService for Profile {
         &self,
         request: Request<pb::ResolveCustomersRequest>,
     ) -> Result<Response<pb::ResolveCustomersResponse>, Status> {
-        if request.metadata().get("x-clientele-tenant").is_some_and(|tenant| tenant == "nobody") {
+        if request
+            .metadata()
+            .get("x-clientele-tenant")
+            .is_some_and(|tenant| tenant == "nobody")
+        {
             return Err(Status::not_found("there is no tenant `nobody`"));
         }
-        let customers = request.into_inner().customers.iter().map(|customer| self.resolve(customer)).collect();
+        let customers = request
+            .into_inner()
+            .customers
+            .iter()
+            .map(|customer| self.resolve(customer))
+            .collect();
         Ok(Response::new(pb::ResolveCustomersResponse { customers }))
     }
 }
 
 #[tonic::async_trait]
 impl TenantService for Profile {
-    async fn create_tenant(&self, _: Request<pb::CreateTenantRequest>) -> Result<Response<Tenant>, Status> {
+    async fn create_tenant(
+        &self,
+        _: Request<pb::CreateTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
         Err(Status::unimplemented("not asked for"))
     }
 
-    async fn get_tenant(&self, request: Request<pb::GetTenantRequest>) -> Result<Response<Tenant>, Status> {
+    async fn get_tenant(
+        &self,
+        request: Request<pb::GetTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
         Ok(Response::new(Tenant {
             tenant_id: request.into_inner().tenant_id,
             time_zone: "Pacific/Auckland".into(),
@@ -81,11 +101,17 @@ impl TenantService for Profile {
         Err(Status::unimplemented("not asked for"))
     }
 
-    async fn update_tenant(&self, _: Request<pb::UpdateTenantRequest>) -> Result<Response<Tenant>, Status> {
+    async fn update_tenant(
+        &self,
+        _: Request<pb::UpdateTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
         Err(Status::unimplemented("not asked for"))
     }
 
-    async fn delete_tenant(&self, _: Request<pb::DeleteTenantRequest>) -> Result<Response<Tenant>, Status> {
+    async fn delete_tenant(
+        &self,
+        _: Request<pb::DeleteTenantRequest>,
+    ) -> Result<Response<Tenant>, Status> {
         Err(Status::unimplemented("not asked for"))
     }
 }
@@ -106,7 +132,10 @@ impl Scoring {
 
 #[tonic::async_trait]
 impl ScoringService for Scoring {
-    async fn score(&self, _: Request<scoring::ScoreRequest>) -> Result<Response<scoring::ScoreResponse>, Status> {
+    async fn score(
+        &self,
+        _: Request<scoring::ScoreRequest>,
+    ) -> Result<Response<scoring::ScoreResponse>, Status> {
         Err(Status::unimplemented("not asked for"))
     }
 
@@ -117,21 +146,41 @@ impl ScoringService for Scoring {
         if self.away.load(Ordering::SeqCst) {
             return Err(Status::unavailable("away"));
         }
-        let value = |name: &str, value| ScoreValue { name: name.into(), value, ..Default::default() };
-        let score = |_: &CustomerRef| CustomerScore {
-            values: vec![value("clv_minor", 1_234.0), value("expected_purchases", 0.5), value("churn_risk", 0.25)],
+        let value = |name: &str, value| ScoreValue {
+            name: name.into(),
+            value,
             ..Default::default()
         };
-        let mut scores: Vec<CustomerScore> = request.into_inner().customers.iter().map(score).collect();
+        let score = |_: &CustomerRef| CustomerScore {
+            values: vec![
+                value("clv_minor", 1_234.0),
+                value("expected_purchases", 0.5),
+                value("churn_risk", 0.25),
+            ],
+            ..Default::default()
+        };
+        let mut scores: Vec<CustomerScore> =
+            request.into_inner().customers.iter().map(score).collect();
         let behind = self.behind.load(Ordering::SeqCst);
         if behind {
-            scores[0] = CustomerScore { missing_reason: "CUSTOMER_NOT_FOUND".into(), ..Default::default() };
+            scores[0] = CustomerScore {
+                missing_reason: "CUSTOMER_NOT_FOUND".into(),
+                ..Default::default()
+            };
         }
-        let degraded_reasons = if behind { vec!["WATERMARK_STUCK".to_owned()] } else { Vec::new() };
+        let degraded_reasons = if behind {
+            vec!["WATERMARK_STUCK".to_owned()]
+        } else {
+            Vec::new()
+        };
         Ok(Response::new(scoring::BatchScoreResponse {
             scores,
             model_version: "models/clv/versions/1".into(),
-            freshness: Some(Freshness { degraded: behind, degraded_reasons, ..Default::default() }),
+            freshness: Some(Freshness {
+                degraded: behind,
+                degraded_reasons,
+                ..Default::default()
+            }),
             ..Default::default()
         }))
     }

@@ -28,17 +28,36 @@ impl Dice {
         let ceiling = size * self.real(0.2, 4.0);
         let scale = size * self.real(0.1, 1.5);
         match self.below(6) {
-            0 => Curve::Hill { ceiling, half: scale, shape: 1.0 },
-            1 => Curve::Hill { ceiling, half: scale, shape: self.real(0.3, 0.95) },
+            0 => Curve::Hill {
+                ceiling,
+                half: scale,
+                shape: 1.0,
+            },
+            1 => Curve::Hill {
+                ceiling,
+                half: scale,
+                shape: self.real(0.3, 0.95),
+            },
             2 => Curve::Exponential { ceiling, scale },
             3 => Curve::Logistic { ceiling, scale },
-            4 => Curve::Log { gain: ceiling, scale },
-            _ => Curve::Power { gain: ceiling, scale, exponent: self.real(0.2, 0.9) },
+            4 => Curve::Log {
+                gain: ceiling,
+                scale,
+            },
+            _ => Curve::Power {
+                gain: ceiling,
+                scale,
+                exponent: self.real(0.2, 0.9),
+            },
         }
     }
 
     fn bounds(&mut self, size: i64) -> Bounds {
-        let min = if self.below(3) == 0 { self.below(size / 2 + 1) } else { 0 };
+        let min = if self.below(3) == 0 {
+            self.below(size / 2 + 1)
+        } else {
+            0
+        };
         let max = (self.below(2) == 0).then(|| min + self.below(size + 1));
         Bounds { min, max }
     }
@@ -47,7 +66,12 @@ impl Dice {
     fn problem(&mut self, rows: usize, columns: usize, budget: i64) -> Problem {
         let share = budget / (rows * columns) as i64 + 1;
         let slices = |dice: &mut Self, kind: &str, n: usize, size: i64| -> Vec<Slice> {
-            (0..n).map(|i| Slice { name: format!("{kind}{i}"), bounds: dice.bounds(size) }).collect()
+            (0..n)
+                .map(|i| Slice {
+                    name: format!("{kind}{i}"),
+                    bounds: dice.bounds(size),
+                })
+                .collect()
         };
         let segments = slices(self, "s", rows, share * columns as i64);
         let channels = slices(self, "c", columns, share * rows as i64);
@@ -56,12 +80,28 @@ impl Dice {
             for channel in 0..columns {
                 if self.below(6) > 0 {
                     let curve = self.curve(share as f64 * 2.0);
-                    cells.push(Cell { segment, channel, curve, bounds: self.bounds(share * 2) });
+                    cells.push(Cell {
+                        segment,
+                        channel,
+                        curve,
+                        bounds: self.bounds(share * 2),
+                    });
                 }
             }
         }
-        let margin = if self.below(2) == 0 { 1.0 } else { self.real(0.2, 1.0) };
-        Problem { budget, exactly: self.below(2) == 0, margin, segments, channels, cells }
+        let margin = if self.below(2) == 0 {
+            1.0
+        } else {
+            self.real(0.2, 1.0)
+        };
+        Problem {
+            budget,
+            exactly: self.below(2) == 0,
+            margin,
+            segments,
+            channels,
+            cells,
+        }
     }
 }
 
@@ -69,12 +109,27 @@ fn holds(problem: &Problem, spend: &[i64]) -> bool {
     let within = |bounds: &Bounds, s: i64| s >= bounds.min && bounds.max.is_none_or(|max| s <= max);
     let total: i64 = spend.iter().sum();
     let sum = |pick: &dyn Fn(&Cell) -> bool| -> i64 {
-        problem.cells.iter().zip(spend).filter(|(cell, _)| pick(cell)).map(|(_, &s)| s).sum()
+        problem
+            .cells
+            .iter()
+            .zip(spend)
+            .filter(|(cell, _)| pick(cell))
+            .map(|(_, &s)| s)
+            .sum()
     };
-    (if problem.exactly { total == problem.budget } else { total <= problem.budget })
-        && problem.cells.iter().zip(spend).all(|(cell, &s)| within(&cell.bounds, s))
-        && (0..problem.segments.len()).all(|i| within(&problem.segments[i].bounds, sum(&|cell| cell.segment == i)))
-        && (0..problem.channels.len()).all(|i| within(&problem.channels[i].bounds, sum(&|cell| cell.channel == i)))
+    (if problem.exactly {
+        total == problem.budget
+    } else {
+        total <= problem.budget
+    }) && problem
+        .cells
+        .iter()
+        .zip(spend)
+        .all(|(cell, &s)| within(&cell.bounds, s))
+        && (0..problem.segments.len())
+            .all(|i| within(&problem.segments[i].bounds, sum(&|cell| cell.segment == i)))
+        && (0..problem.channels.len())
+            .all(|i| within(&problem.channels[i].bounds, sum(&|cell| cell.channel == i)))
 }
 
 /// Best profit by trying every plan.
@@ -119,14 +174,24 @@ fn cancelled(problem: &Problem) -> Option<f64> {
         arcs.push((rows + i, bottom, channel.bounds, None));
     }
     let min = if problem.exactly { problem.budget } else { 0 };
-    arcs.push((bottom, top, Bounds { min, max: Some(problem.budget) }, None));
+    arcs.push((
+        bottom,
+        top,
+        Bounds {
+            min,
+            max: Some(problem.budget),
+        },
+        None,
+    ));
 
     let mut flow = vec![0_i64; arcs.len()];
     let unit = |arc: usize, s: i64| {
         let (_, _, bounds, cell) = &arcs[arc];
         let reward = if s < bounds.min { REWARD } else { 0.0 };
         let cost = cell.map_or(0.0, |i| {
-            let gain = problem.cells[i].curve.gain_between(s as f64, s as f64 + 1.0);
+            let gain = problem.cells[i]
+                .curve
+                .gain_between(s as f64, s as f64 + 1.0);
             1.0 - problem.margin * gain
         });
         cost - reward
@@ -139,7 +204,9 @@ fn cancelled(problem: &Problem) -> Option<f64> {
         for _ in 0..=nodes {
             changed = None;
             for (i, &(from, to, bounds, _)) in arcs.iter().enumerate() {
-                if bounds.max.is_none_or(|max| flow[i] < max) && distance[from] + unit(i, flow[i]) < distance[to] - 1e-9 {
+                if bounds.max.is_none_or(|max| flow[i] < max)
+                    && distance[from] + unit(i, flow[i]) < distance[to] - 1e-9
+                {
                     distance[to] = distance[from] + unit(i, flow[i]);
                     by[to] = Some((i, true));
                     changed = Some(to);
@@ -172,7 +239,10 @@ fn cancelled(problem: &Problem) -> Option<f64> {
             }
         }
     }
-    let filled = arcs.iter().zip(&flow).all(|((_, _, bounds, _), &s)| s >= bounds.min);
+    let filled = arcs
+        .iter()
+        .zip(&flow)
+        .all(|((_, _, bounds, _), &s)| s >= bounds.min);
     filled.then(|| problem.profit(&flow[..problem.cells.len()]))
 }
 
@@ -180,11 +250,21 @@ fn cancelled(problem: &Problem) -> Option<f64> {
 fn check(problem: &Problem, expected: Option<f64>, tolerance: f64) {
     match (allocate(problem), expected) {
         (Ok(plan), Some(expected)) => {
-            assert!(holds(problem, &plan.spend), "bounds broken: {problem:?} {plan:?}");
+            assert!(
+                holds(problem, &plan.spend),
+                "bounds broken: {problem:?} {plan:?}"
+            );
             let profit = problem.profit(&plan.spend);
             let allowed = tolerance * (1.0 + expected.abs());
-            assert!((profit - expected).abs() <= allowed, "{profit} is not {expected}: {problem:?} {plan:?}");
-            assert!(plan.gap >= 0.0 && plan.gap <= allowed, "gap {}: {problem:?} {plan:?}", plan.gap);
+            assert!(
+                (profit - expected).abs() <= allowed,
+                "{profit} is not {expected}: {problem:?} {plan:?}"
+            );
+            assert!(
+                plan.gap >= 0.0 && plan.gap <= allowed,
+                "gap {}: {problem:?} {plan:?}",
+                plan.gap
+            );
         }
         (Err(conflict), None) => assert!(!conflict.is_empty()),
         (got, expected) => panic!("{got:?} where {expected:?} was expected: {problem:?}"),
@@ -226,9 +306,15 @@ fn prices_equal_finite_differences() {
     let mut dice = Dice(13);
     let mut compared = 0;
     for round in 0..300 {
-        let budget = if round % 2 == 0 { 50 + dice.below(100) } else { 1_000_000 + dice.below(1_000_000) };
+        let budget = if round % 2 == 0 {
+            50 + dice.below(100)
+        } else {
+            1_000_000 + dice.below(1_000_000)
+        };
         let problem = dice.problem(3, 4, budget);
-        let Ok(plan) = allocate(&problem) else { continue };
+        let Ok(plan) = allocate(&problem) else {
+            continue;
+        };
         let base = problem.profit(&plan.spend);
         for &(constraint, price) in &plan.prices {
             let mut more = problem.clone();
@@ -242,10 +328,15 @@ fn prices_equal_finite_differences() {
                 Constraint::Channel(i, side) => raise(&mut more.channels[i].bounds, side),
                 Constraint::Cell(i, side) => raise(&mut more.cells[i].bounds, side),
             }
-            let Ok(raised) = allocate(&more) else { continue };
+            let Ok(raised) = allocate(&more) else {
+                continue;
+            };
             let difference = more.profit(&raised.spend) - base;
             let allowed = 1e-6 * price.abs() + 1e-14 * base.abs().max(budget as f64) * 10.0 + 1e-9;
-            assert!((difference - price).abs() <= allowed, "{constraint:?}: {price} is not {difference}: {problem:?}");
+            assert!(
+                (difference - price).abs() <= allowed,
+                "{constraint:?}: {price} is not {difference}: {problem:?}"
+            );
             compared += 1;
         }
     }
@@ -258,23 +349,39 @@ fn profit_stops_growing_at_the_profitable_spend() {
     for _ in 0..60 {
         let mut problem = dice.problem(3, 3, 200);
         problem.exactly = false;
-        let Ok(plan) = allocate(&problem) else { continue };
+        let Ok(plan) = allocate(&problem) else {
+            continue;
+        };
         // Room for any spend: the bounds stay, "absent" no longer means the small budget.
         problem.budget = SPEND_MAX;
         let free = allocate(&problem).unwrap();
-        assert_eq!(plan.profitable_spend, free.spend.iter().sum::<i64>(), "{problem:?}");
+        assert_eq!(
+            plan.profitable_spend,
+            free.spend.iter().sum::<i64>(),
+            "{problem:?}"
+        );
     }
 }
 
 fn one(curve: Curve, budget: i64, exactly: bool) -> Problem {
-    let slice = |name: &str| Slice { name: name.to_owned(), bounds: Bounds::default() };
+    let slice = |name: &str| Slice {
+        name: name.to_owned(),
+        bounds: Bounds::default(),
+    };
     Problem {
         budget,
         exactly,
         margin: 1.0,
         segments: vec![slice("a"), slice("b")],
         channels: vec![slice("x")],
-        cells: (0..2).map(|segment| Cell { segment, channel: 0, curve, bounds: Bounds::default() }).collect(),
+        cells: (0..2)
+            .map(|segment| Cell {
+                segment,
+                channel: 0,
+                curve,
+                bounds: Bounds::default(),
+            })
+            .collect(),
     }
 }
 
@@ -282,21 +389,47 @@ fn one(curve: Curve, budget: i64, exactly: bool) -> Problem {
 fn budgets_from_nothing_to_the_largest_are_spent_to_the_unit() {
     for budget in [0, 1, 2, 3, 1_000, 999_999_999_999_999, SPEND_MAX] {
         let size = budget.max(1) as f64;
-        let problem = one(Curve::Log { gain: 3.0 * size, scale: size }, budget, true);
+        let problem = one(
+            Curve::Log {
+                gain: 3.0 * size,
+                scale: size,
+            },
+            budget,
+            true,
+        );
         let plan = allocate(&problem).unwrap();
         assert_eq!(plan.spend.iter().sum::<i64>(), budget);
-        assert!((plan.spend[0] - plan.spend[1]).abs() <= 1 + budget / 1_000_000_000, "{:?}", plan.spend);
+        assert!(
+            (plan.spend[0] - plan.spend[1]).abs() <= 1 + budget / 1_000_000_000,
+            "{:?}",
+            plan.spend
+        );
         assert!(plan.gap <= 1e-9 * size, "{}", plan.gap);
     }
 }
 
 #[test]
 fn a_plan_that_must_lose_says_so_by_a_negative_price() {
-    let problem = one(Curve::Exponential { ceiling: 1_000.0, scale: 500.0 }, 10_000, true);
+    let problem = one(
+        Curve::Exponential {
+            ceiling: 1_000.0,
+            scale: 500.0,
+        },
+        10_000,
+        true,
+    );
     let plan = allocate(&problem).unwrap();
     assert_eq!(plan.spend, [5_000, 5_000]);
-    assert!((-1.0..-0.99).contains(&plan.total_price), "{}", plan.total_price);
-    assert!((690..=694).contains(&plan.profitable_spend), "{}", plan.profitable_spend);
+    assert!(
+        (-1.0..-0.99).contains(&plan.total_price),
+        "{}",
+        plan.total_price
+    );
+    assert!(
+        (690..=694).contains(&plan.profitable_spend),
+        "{}",
+        plan.profitable_spend
+    );
 }
 
 #[test]
@@ -304,7 +437,10 @@ fn equal_problems_give_equal_bytes() {
     let mut dice = Dice(23);
     for _ in 0..20 {
         let problem = dice.problem(6, 5, 100_000);
-        assert_eq!(format!("{:?}", allocate(&problem)), format!("{:?}", allocate(&problem)));
+        assert_eq!(
+            format!("{:?}", allocate(&problem)),
+            format!("{:?}", allocate(&problem))
+        );
     }
 }
 
@@ -314,7 +450,9 @@ fn conflicts_cannot_be_made_smaller() {
     let mut seen = 0;
     for _ in 0..400 {
         let problem = dice.problem(3, 3, 40);
-        let Err(conflict) = allocate(&problem) else { continue };
+        let Err(conflict) = allocate(&problem) else {
+            continue;
+        };
         seen += 1;
         let only = |kept: &[Constraint]| {
             let bounds = |bounds: Bounds, low: Constraint, high: Constraint| Bounds {
@@ -323,15 +461,25 @@ fn conflicts_cannot_be_made_smaller() {
             };
             let mut part = problem.clone();
             for (i, s) in part.segments.iter_mut().enumerate() {
-                let (low, high) = (Constraint::Segment(i, Side::Minimum), Constraint::Segment(i, Side::Maximum));
+                let (low, high) = (
+                    Constraint::Segment(i, Side::Minimum),
+                    Constraint::Segment(i, Side::Maximum),
+                );
                 s.bounds = bounds(s.bounds, low, high);
             }
             for (i, c) in part.channels.iter_mut().enumerate() {
-                let (low, high) = (Constraint::Channel(i, Side::Minimum), Constraint::Channel(i, Side::Maximum));
+                let (low, high) = (
+                    Constraint::Channel(i, Side::Minimum),
+                    Constraint::Channel(i, Side::Maximum),
+                );
                 c.bounds = bounds(c.bounds, low, high);
             }
             for (i, c) in part.cells.iter_mut().enumerate() {
-                c.bounds = bounds(c.bounds, Constraint::Cell(i, Side::Minimum), Constraint::Cell(i, Side::Maximum));
+                c.bounds = bounds(
+                    c.bounds,
+                    Constraint::Cell(i, Side::Minimum),
+                    Constraint::Cell(i, Side::Maximum),
+                );
             }
             if !kept.contains(&Constraint::Total) {
                 part.exactly = false;
@@ -339,11 +487,17 @@ fn conflicts_cannot_be_made_smaller() {
             }
             part
         };
-        assert!(allocate(&only(&conflict)).is_err(), "{conflict:?} is no conflict: {problem:?}");
+        assert!(
+            allocate(&only(&conflict)).is_err(),
+            "{conflict:?} is no conflict: {problem:?}"
+        );
         for i in 0..conflict.len() {
             let mut fewer = conflict.clone();
             fewer.remove(i);
-            assert!(allocate(&only(&fewer)).is_ok(), "{conflict:?} is not the smallest: {problem:?}");
+            assert!(
+                allocate(&only(&fewer)).is_ok(),
+                "{conflict:?} is not the smallest: {problem:?}"
+            );
         }
     }
     assert!(seen > 40, "only {seen} conflicts");
@@ -358,7 +512,10 @@ fn ten_thousand_cells_take_well_under_a_second() {
         slice.bounds.min = 0;
         slice.bounds.max = slice.bounds.max.map(|max| max + 1_000_000);
     }
-    problem.cells.iter_mut().for_each(|cell| cell.bounds.min = 0);
+    problem
+        .cells
+        .iter_mut()
+        .for_each(|cell| cell.bounds.min = 0);
     problem.cells.truncate(10_000);
     let start = std::time::Instant::now();
     let plan = allocate(&problem).unwrap();

@@ -31,7 +31,9 @@ impl Condition {
     /// nor below.
     pub fn holds(&self, value: Option<&str>) -> bool {
         let compare = |bound: &Decimal, sign: i64| {
-            let difference = value.and_then(Decimal::parse).and_then(|number| number.plus(bound.negated()));
+            let difference = value
+                .and_then(Decimal::parse)
+                .and_then(|number| number.plus(bound.negated()));
             difference.is_some_and(|difference| difference.signum() == sign)
         };
         match &self.test {

@@ -22,7 +22,11 @@ impl Expression {
     pub fn parse(text: &str, column: impl Fn(&str) -> Option<usize>) -> Result<Self, String> {
         let term = |text: &str| -> Result<Vec<Factor>, String> {
             let (negative, text) = match text.trim().strip_prefix('-') {
-                Some(rest) if column(text.trim()).is_none() && Decimal::parse(text.trim()).is_none() => (true, rest),
+                Some(rest)
+                    if column(text.trim()).is_none() && Decimal::parse(text.trim()).is_none() =>
+                {
+                    (true, rest)
+                }
                 _ => (false, text),
             };
             let mut factors: Vec<Factor> = Vec::new();
@@ -30,7 +34,9 @@ impl Expression {
                 let factor = match (column(name), Decimal::parse(name)) {
                     (Some(index), _) => Factor::Column(index),
                     (None, Some(number)) => Factor::Number(number),
-                    (None, None) => return Err(format!("`{name}` is neither a column nor a number")),
+                    (None, None) => {
+                        return Err(format!("`{name}` is neither a column nor a number"));
+                    }
                 };
                 factors.push(factor);
             }
@@ -45,10 +51,13 @@ impl Expression {
 
     /// Returns the columns that it reads.
     pub fn columns(&self) -> impl Iterator<Item = usize> + '_ {
-        self.terms.iter().flatten().filter_map(|factor| match factor {
-            Factor::Column(index) => Some(*index),
-            Factor::Number(_) => None,
-        })
+        self.terms
+            .iter()
+            .flatten()
+            .filter_map(|factor| match factor {
+                Factor::Column(index) => Some(*index),
+                Factor::Number(_) => None,
+            })
     }
 
     /// Computes the value, exactly. `number` gives a column's number, `None` when it has none.
@@ -81,14 +90,21 @@ mod tests {
     use super::*;
 
     fn columns(name: &str) -> Option<usize> {
-        ["a", "b", "unit price"].iter().position(|known| *known == name)
+        ["a", "b", "unit price"]
+            .iter()
+            .position(|known| *known == name)
     }
 
     #[track_caller]
     fn check(text: &str, expected: i64) {
         let values = ["2", "3.5", "0.01"].map(|text| Decimal::parse(text).expect("number"));
         let expression = Expression::parse(text, columns).expect("expression");
-        assert_eq!(expression.evaluate(|index| values.get(index).copied()).and_then(|v| v.in_units(2)), Some(expected));
+        assert_eq!(
+            expression
+                .evaluate(|index| values.get(index).copied())
+                .and_then(|v| v.in_units(2)),
+            Some(expected)
+        );
     }
 
     #[test]
@@ -103,7 +119,10 @@ mod tests {
 
     #[test]
     fn names_what_it_does_not_know() {
-        assert_eq!(Expression::parse("a * c", columns), Err("`c` is neither a column nor a number".into()));
+        assert_eq!(
+            Expression::parse("a * c", columns),
+            Err("`c` is neither a column nor a number".into())
+        );
         assert!(Expression::parse("", columns).is_err());
         assert!(Expression::parse("a ** b", columns).is_err());
     }

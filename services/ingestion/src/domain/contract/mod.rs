@@ -194,6 +194,8 @@ impl Contract {
 
     /// Returns true when the last column takes all remaining cells of a row.
     pub fn is_ragged(&self) -> bool {
-        self.columns.last().is_some_and(|column| column.logical_type == LogicalType::Array)
+        self.columns
+            .last()
+            .is_some_and(|column| column.logical_type == LogicalType::Array)
     }
 }

@@ -30,7 +30,11 @@ pub(super) struct Node<'a> {
 
 impl<'a> Node<'a> {
     pub(super) fn root(value: &'a Value, mistakes: &'a Mistakes) -> Self {
-        Self { path: String::new(), value, mistakes }
+        Self {
+            path: String::new(),
+            value,
+            mistakes,
+        }
     }
 
     /// Says that this value is wrong.
@@ -48,8 +52,16 @@ impl<'a> Node<'a> {
     }
 
     fn child(&self, name: &str, value: &'a Value) -> Self {
-        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        Self { path, value, mistakes: self.mistakes }
+        let path = if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        };
+        Self {
+            path,
+            value,
+            mistakes: self.mistakes,
+        }
     }
 
     /// Says which keys nobody knows.
@@ -57,7 +69,8 @@ impl<'a> Node<'a> {
         let Some(fields) = self.fields() else { return };
         for name in fields.keys().filter(|name| !known.contains(&name.as_str())) {
             let text = format!("unknown key; known are {}", known.join(", "));
-            self.mistakes.add(&self.child(name, self.value).path, "UNKNOWN_KEY", text);
+            self.mistakes
+                .add(&self.child(name, self.value).path, "UNKNOWN_KEY", text);
         }
     }
 
@@ -71,7 +84,8 @@ impl<'a> Node<'a> {
     pub(super) fn need(&self, name: &str) -> Option<Self> {
         let found = self.get(name);
         if found.is_none() && self.value.is_object() {
-            self.mistakes.add(&self.child(name, self.value).path, "MISSING", "required");
+            self.mistakes
+                .add(&self.child(name, self.value).path, "MISSING", "required");
         }
         found
     }
@@ -79,7 +93,9 @@ impl<'a> Node<'a> {
     /// Returns the value's entries in order of their names.
     pub(super) fn entries(&self) -> Vec<(&'a str, Self)> {
         let fields = self.fields().into_iter().flatten();
-        fields.map(|(name, value)| (name.as_str(), self.child(name, value))).collect()
+        fields
+            .map(|(name, value)| (name.as_str(), self.child(name, value)))
+            .collect()
     }
 
     /// Returns the elements of a list.
@@ -88,13 +104,21 @@ impl<'a> Node<'a> {
             self.wrong("WRONG_TYPE", "a list is expected here");
             return Vec::new();
         };
-        let element = |(index, value)| Self { path: format!("{}[{index}]", self.path), value, mistakes: self.mistakes };
+        let element = |(index, value)| Self {
+            path: format!("{}[{index}]", self.path),
+            value,
+            mistakes: self.mistakes,
+        };
         elements.iter().enumerate().map(element).collect()
     }
 
     /// Returns a list, taking a single value as a list of one.
     pub(super) fn list_or_one(&self) -> Vec<Self> {
-        if self.value.is_array() { self.list() } else { vec![self.clone()] }
+        if self.value.is_array() {
+            self.list()
+        } else {
+            vec![self.clone()]
+        }
     }
 
     /// Returns a text; numbers and flags are taken as they are written.

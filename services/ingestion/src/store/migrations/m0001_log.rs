@@ -19,15 +19,32 @@ impl MigrationTrait for Migration {
             DbBackend::Postgres => ("BIGINT NOT NULL PRIMARY KEY", ""),
             _ => ("INTEGER NOT NULL PRIMARY KEY", " WITHOUT ROWID"),
         };
-        store::sql::ddl(db, &TABLES.replace("{number}", number).replace("{inside}", inside)).await
+        store::sql::ddl(
+            db,
+            &TABLES
+                .replace("{number}", number)
+                .replace("{inside}", inside),
+        )
+        .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let tables = [
-            "imports", "applied_counts", "receipt_counts", "parked", "quarantine", "message_keys", "events", "claims",
-            "lane_cursors", "lane_heads",
+            "imports",
+            "applied_counts",
+            "receipt_counts",
+            "parked",
+            "quarantine",
+            "message_keys",
+            "events",
+            "claims",
+            "lane_cursors",
+            "lane_heads",
         ];
-        let drop: Vec<String> = tables.iter().map(|table| format!("DROP TABLE {table}")).collect();
+        let drop: Vec<String> = tables
+            .iter()
+            .map(|table| format!("DROP TABLE {table}"))
+            .collect();
         store::sql::ddl(manager.get_connection(), &drop.join(";")).await
     }
 }

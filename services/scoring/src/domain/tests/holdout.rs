@@ -18,24 +18,45 @@ fn covered<T: PartialOrd>(futures: &[T], outcome: &T, uniform: f64) -> bool {
 
 #[test]
 fn intervals_cover_the_holdout_weeks_at_their_rate() {
-    let Some(text) = data("CDNOW_sample.txt") else { return };
+    let Some(text) = data("CDNOW_sample.txt") else {
+        return;
+    };
     let as_of = day(chrono::NaiveDate::from_ymd_opt(1997, 9, 30).unwrap());
     let people = orders(&text);
-    let customers: Vec<_> = people.iter().map(|days| Purchases::from_days(days.clone(), as_of).unwrap()).collect();
+    let customers: Vec<_> = people
+        .iter()
+        .map(|days| Purchases::from_days(days.clone(), as_of).unwrap())
+        .collect();
     // Nine months without discount: the value of the holdout weeks themselves.
     let clv = ClvSettings::new(9, 0.0, 1.0).unwrap();
-    let trained = model::train(&customers, clv, 100.0, Sampling { draws: 150, seed: 5 }).unwrap();
+    let trained = model::train(
+        &customers,
+        clv,
+        100.0,
+        Sampling {
+            draws: 150,
+            seed: 5,
+        },
+    )
+    .unwrap();
     let mut random = ChaCha8Rng::seed_from_u64(11);
     let (mut counts, mut values, mut counts_of_returned, mut returned) = (0, 0, 0, 0);
     let mut ends = (0, 0);
 
     for (number, (days, one)) in people.iter().zip(&customers).enumerate() {
-        let after: Vec<i64> = days.range(as_of + 1..=as_of + 273).map(|(_, value)| *value).collect();
+        let after: Vec<i64> = days
+            .range(as_of + 1..=as_of + 273)
+            .map(|(_, value)| *value)
+            .collect();
         let futures = Futures::draw(&trained.model, one, 39.0, number as u64);
         let uniform = random.random();
         let hit = covered(&futures.purchases, &(after.len() as u32), uniform);
         counts += usize::from(hit);
-        values += usize::from(covered(&futures.value_minor, &(after.iter().sum::<i64>() as f64), uniform));
+        values += usize::from(covered(
+            &futures.value_minor,
+            &(after.iter().sum::<i64>() as f64),
+            uniform,
+        ));
         if one.history.repeats() > 0.0 {
             returned += 1;
             counts_of_returned += usize::from(hit);
@@ -64,18 +85,38 @@ fn intervals_cover_the_holdout_weeks_at_their_rate() {
 
 #[test]
 fn sums_over_customers_foretell_the_holdout_weeks() {
-    let Some(text) = data("CDNOW_sample.txt") else { return };
+    let Some(text) = data("CDNOW_sample.txt") else {
+        return;
+    };
     let as_of = day(chrono::NaiveDate::from_ymd_opt(1997, 9, 30).unwrap());
     let people = orders(&text);
-    let customers: Vec<_> = people.iter().map(|days| Purchases::from_days(days.clone(), as_of).unwrap()).collect();
-    let trained = model::train(&customers, ClvSettings::default(), 100.0, Sampling { draws: 0, seed: 0 }).unwrap();
+    let customers: Vec<_> = people
+        .iter()
+        .map(|days| Purchases::from_days(days.clone(), as_of).unwrap())
+        .collect();
+    let trained = model::train(
+        &customers,
+        ClvSettings::default(),
+        100.0,
+        Sampling { draws: 0, seed: 0 },
+    )
+    .unwrap();
 
     let after = |days: &BTreeMap<i32, i64>| days.range(as_of + 1..=as_of + 273).count();
-    let foretold: f64 =
-        customers.iter().map(|one| trained.model.value(Value::ExpectedPurchases, one, 39.0)).sum();
+    let foretold: f64 = customers
+        .iter()
+        .map(|one| trained.model.value(Value::ExpectedPurchases, one, 39.0))
+        .sum();
     let happened: usize = people.iter().map(after).sum();
-    let once = || people.iter().zip(&customers).filter(|(_, one)| one.history.repeats() == 0.0);
-    let returning: f64 = once().map(|(_, one)| 1.0 - trained.model.value(Value::ChurnRisk, one, 39.0)).sum();
+    let once = || {
+        people
+            .iter()
+            .zip(&customers)
+            .filter(|(_, one)| one.history.repeats() == 0.0)
+    };
+    let returning: f64 = once()
+        .map(|(_, one)| 1.0 - trained.model.value(Value::ChurnRisk, one, 39.0))
+        .sum();
     let returned = once().filter(|(days, _)| after(days) > 0).count();
 
     println!("purchases foretold {foretold:.0}, happened {happened}");

@@ -132,53 +132,100 @@ fn series_equals_the_closed_form_of_the_paper() {
     let params = Params::new(0.243, 4.414, 0.793, 2.426).unwrap();
     let history = History::new(2, 30.43, 38.86).unwrap();
     let posterior = Posterior::new(Form::BgNbd, &params, &history);
-    let (s, beta, a, b) = (posterior.rate_shape, posterior.rate_rate, posterior.dropout_a, posterior.dropout_b);
+    let (s, beta, a, b) = (
+        posterior.rate_shape,
+        posterior.rate_rate,
+        posterior.dropout_a,
+        posterior.dropout_b,
+    );
     let t: f64 = 39.0;
     let closed = (a + b - 1.0) / (a - 1.0)
         * (1.0 - (beta / (beta + t)).powf(s) * hypergeometric(s, b, a + b - 1.0, t / (beta + t)));
 
     assert_near("while alive", by_series(&posterior, t), closed, 1e-10);
-    assert_near("given the history", posterior.expected_purchases(t), 1.226, 0.001);
+    assert_near(
+        "given the history",
+        posterior.expected_purchases(t),
+        1.226,
+        0.001,
+    );
 }
 
 #[test]
 fn a_drop_out_parameter_of_exactly_one_is_not_special() {
     let history = History::new(3, 20.0, 30.0).unwrap();
-    let at = |a: f64| Posterior::new(Form::BgNbd, &Params::new(0.5, 5.0, a, 2.0).unwrap(), &history).expected_purchases(40.0);
+    let at = |a: f64| {
+        Posterior::new(
+            Form::BgNbd,
+            &Params::new(0.5, 5.0, a, 2.0).unwrap(),
+            &history,
+        )
+        .expected_purchases(40.0)
+    };
 
-    assert_near("at one", at(1.0), 0.5 * (at(1.0 - 1e-7) + at(1.0 + 1e-7)), 1e-9);
+    assert_near(
+        "at one",
+        at(1.0),
+        0.5 * (at(1.0 - 1e-7) + at(1.0 + 1e-7)),
+        1e-9,
+    );
 }
 
 #[test]
 fn hundreds_of_purchases_and_years_of_horizon_stay_finite() {
     let params = Params::new(0.3, 0.05, 0.1, 6.0).unwrap();
     for (repeats, age, weeks) in [(900, 700.0, 260.0), (0, 0.0, 260.0), (1, 0.1, 260.0)] {
-        let history = History::new(repeats, if repeats > 0 { age * 0.9 } else { 0.0 }, age).unwrap();
+        let history =
+            History::new(repeats, if repeats > 0 { age * 0.9 } else { 0.0 }, age).unwrap();
         let expected = Posterior::new(Form::BgNbd, &params, &history).expected_purchases(weeks);
         assert!(expected.is_finite() && expected >= 0.0, "{expected}");
     }
 }
 
 fn refused(customers: &[Purchases]) -> &'static str {
-    model::train(customers, ClvSettings::default(), 100.0, Sampling { draws: 0, seed: 0 }).unwrap_err().reason()
+    model::train(
+        customers,
+        ClvSettings::default(),
+        100.0,
+        Sampling { draws: 0, seed: 0 },
+    )
+    .unwrap_err()
+    .reason()
 }
 
 #[test]
 fn data_that_cannot_identify_a_model_are_refused_with_the_reason() {
     assert_eq!(refused(&[]), "TOO_FEW_CUSTOMERS");
-    assert_eq!(refused(&vec![purchases(1, 3.0, 9.0, 500.0); 20]), "TOO_FEW_CUSTOMERS");
-    assert_eq!(refused(&vec![purchases(0, 0.0, 9.0, 0.0); 400]), "NO_REPEAT_PURCHASES");
+    assert_eq!(
+        refused(&vec![purchases(1, 3.0, 9.0, 500.0); 20]),
+        "TOO_FEW_CUSTOMERS"
+    );
+    assert_eq!(
+        refused(&vec![purchases(0, 0.0, 9.0, 0.0); 400]),
+        "NO_REPEAT_PURCHASES"
+    );
     let same: Vec<_> = (0..400).map(|_| purchases(4, 10.0, 10.0, 500.0)).collect();
     assert_eq!(refused(&same), "NOT_CONVERGED");
 }
 
 #[test]
 fn the_order_of_the_customers_changes_no_bit_and_the_seed_decides_the_draws() {
-    let Some(text) = data("cdnow_customers_summary_with_transactions.csv") else { return };
+    let Some(text) = data("cdnow_customers_summary_with_transactions.csv") else {
+        return;
+    };
     let mut customers = summary(&text);
     let train = |customers: &[Purchases], seed| {
-        let trained = model::train(customers, ClvSettings::default(), 100.0, Sampling { draws: 20, seed }).unwrap();
-        (format!("{:?}", trained.model), format!("{:?}", trained.population))
+        let trained = model::train(
+            customers,
+            ClvSettings::default(),
+            100.0,
+            Sampling { draws: 20, seed },
+        )
+        .unwrap();
+        (
+            format!("{:?}", trained.model),
+            format!("{:?}", trained.population),
+        )
     };
     let first = train(&customers, 3);
     customers.reverse();
@@ -193,12 +240,17 @@ fn futures_are_the_same_for_the_same_seed_and_centre_on_the_expectation() {
     let model = published();
     let one = purchases(8, 35.0, 38.0, 4000.0);
     let draws = Futures::draw(&model, &one, 39.0, 9);
-    assert_eq!(draws.value_minor, Futures::draw(&model, &one, 39.0, 9).value_minor);
+    assert_eq!(
+        draws.value_minor,
+        Futures::draw(&model, &one, 39.0, 9).value_minor
+    );
 
     let mut mean = (0.0, 0.0);
     for seed in 0..60 {
         let futures = Futures::draw(&model, &one, 39.0, seed);
-        mean.0 += futures.purchases.iter().map(|n| f64::from(*n)).sum::<f64>() / futures.purchases.len() as f64 / 60.0;
+        mean.0 += futures.purchases.iter().map(|n| f64::from(*n)).sum::<f64>()
+            / futures.purchases.len() as f64
+            / 60.0;
         mean.1 += futures.value_minor.iter().sum::<f64>() / futures.value_minor.len() as f64 / 60.0;
     }
     let values = model.values(&one, 39.0);
@@ -233,12 +285,25 @@ fn fits_find_the_parameters_that_made_the_data() {
         })
         .collect();
 
-    let fit = fit::repeat_buying(Form::BgNbd, &Grouped::new(&histories), Sampling { draws: 400, seed: 1 }).unwrap();
+    let fit = fit::repeat_buying(
+        Form::BgNbd,
+        &Grouped::new(&histories),
+        Sampling {
+            draws: 400,
+            seed: 1,
+        },
+    )
+    .unwrap();
 
     for (i, truth) in [0.8f64, 6.0, 1.2, 3.0].iter().enumerate() {
         let mut draws: Vec<f64> = fit.draws.iter().map(|draw| draw.to_array()[i]).collect();
         draws.sort_by(f64::total_cmp);
-        assert!(draws[4] < *truth && *truth < draws[395], "parameter {i}: {truth} not in {} to {}", draws[4], draws[395]);
+        assert!(
+            draws[4] < *truth && *truth < draws[395],
+            "parameter {i}: {truth} not in {} to {}",
+            draws[4],
+            draws[395]
+        );
     }
 }
 
@@ -267,18 +332,35 @@ fn one_rate_of_drop_out_for_all_is_a_fit_at_the_wall_with_sound_predictions() {
         })
         .collect();
 
-    let fit = fit::repeat_buying(Form::BgNbd, &Grouped::new(&histories), Sampling { draws: 50, seed: 1 }).unwrap();
+    let fit = fit::repeat_buying(
+        Form::BgNbd,
+        &Grouped::new(&histories),
+        Sampling { draws: 50, seed: 1 },
+    )
+    .unwrap();
 
     let [_, _, a, b] = fit.params.to_array();
-    assert!((0.12..0.28).contains(&(a / (a + b))), "drop-out {}", a / (a + b));
-    assert!(fit.draws.len() == 50 && fit.iterations < 300, "{}", fit.iterations);
+    assert!(
+        (0.12..0.28).contains(&(a / (a + b))),
+        "drop-out {}",
+        a / (a + b)
+    );
+    assert!(
+        fit.draws.len() == 50 && fit.iterations < 300,
+        "{}",
+        fit.iterations
+    );
 }
 
 #[test]
 fn reasons_of_a_silent_regular_speak_of_the_silence_first() {
     let model = published();
     let average = crate::domain::population::Average {
-        repeats: 1.0, silence_weeks: 25.0, age_weeks: 33.0, value_minor: 3500.0, recency_share: 0.5,
+        repeats: 1.0,
+        silence_weeks: 25.0,
+        age_weeks: 33.0,
+        value_minor: 3500.0,
+        recency_share: 0.5,
     };
     let silent = purchases(6, 12.0, 60.0, 9000.0);
 
@@ -286,9 +368,24 @@ fn reasons_of_a_silent_regular_speak_of_the_silence_first() {
     assert_eq!(churn[0].code, "LONG_SILENCE");
     assert!(churn[0].contribution > 0.0, "silence raises the risk");
     let worth = reasons(&model, &average, Value::ClvMinor, &silent, 90);
-    let spend = worth.iter().find(|reason| reason.code == "HIGH_SPEND").unwrap();
+    let spend = worth
+        .iter()
+        .find(|reason| reason.code == "HIGH_SPEND")
+        .unwrap();
     assert!(spend.contribution > 0.0);
-    assert_eq!(spend.text, "Spends 90.00 on a purchase day; the average is 35.00.");
-    let once = reasons(&model, &average, Value::PAlive, &purchases(0, 0.0, 30.0, 0.0), 90);
-    assert!(once.iter().any(|reason| reason.code == "NO_REPEAT_PURCHASE"));
+    assert_eq!(
+        spend.text,
+        "Spends 90.00 on a purchase day; the average is 35.00."
+    );
+    let once = reasons(
+        &model,
+        &average,
+        Value::PAlive,
+        &purchases(0, 0.0, 30.0, 0.0),
+        90,
+    );
+    assert!(
+        once.iter()
+            .any(|reason| reason.code == "NO_REPEAT_PURCHASE")
+    );
 }

@@ -6,20 +6,32 @@ use super::*;
 
 fn buyers(values: &[(i32, i32, i64)]) -> Vec<Buyer> {
     let buyers = values.iter().enumerate();
-    let buyer = |(i, &(recency_days, purchase_days, net_spend_minor)): (usize, &(i32, i32, i64))| Buyer {
-        ordinal: i as u32 + 1,
-        recency_days,
-        purchase_days,
-        net_spend_minor,
-    };
+    let buyer =
+        |(i, &(recency_days, purchase_days, net_spend_minor)): (usize, &(i32, i32, i64))| Buyer {
+            ordinal: i as u32 + 1,
+            recency_days,
+            purchase_days,
+            net_spend_minor,
+        };
     buyers.map(buyer).collect()
 }
 
 #[test]
 fn five_different_customers_get_five_scores() {
-    let (scores, edges) =
-        score(&buyers(&[(40, 1, 10), (30, 2, 20), (20, 3, 30), (10, 4, 40), (0, 5, 50)]), &Scoring::Quintiles);
-    let all: Vec<_> = scores.iter().map(|s| (s.recency, s.frequency, s.monetary)).collect();
+    let (scores, edges) = score(
+        &buyers(&[
+            (40, 1, 10),
+            (30, 2, 20),
+            (20, 3, 30),
+            (10, 4, 40),
+            (0, 5, 50),
+        ]),
+        &Scoring::Quintiles,
+    );
+    let all: Vec<_> = scores
+        .iter()
+        .map(|s| (s.recency, s.frequency, s.monetary))
+        .collect();
     assert_eq!(all, [(1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 4), (5, 5, 5)]);
     assert_eq!(edges.monetary_minor, [10.0, 20.0, 30.0, 40.0]);
     assert_eq!(edges.recency_days, [0.0, 10.0, 20.0, 30.0]);
@@ -44,8 +56,14 @@ fn cut_points_include_their_own_value() {
         frequency: [1.0, 2.0, 4.0, 8.0],
         monetary: [1e3, 1e4, 1e5, 1e6],
     };
-    let (scores, edges) = score(&buyers(&[(7, 1, 1_000), (8, 2, 1_001), (181, 9, 2_000_000)]), &scoring);
-    let all: Vec<_> = scores.iter().map(|s| (s.recency, s.frequency, s.monetary)).collect();
+    let (scores, edges) = score(
+        &buyers(&[(7, 1, 1_000), (8, 2, 1_001), (181, 9, 2_000_000)]),
+        &scoring,
+    );
+    let all: Vec<_> = scores
+        .iter()
+        .map(|s| (s.recency, s.frequency, s.monetary))
+        .collect();
     assert_eq!(all, [(5, 1, 1), (4, 2, 2), (1, 5, 5)]);
     assert_eq!(edges.frequency, [1.0, 2.0, 4.0, 8.0]);
 }
@@ -58,7 +76,9 @@ fn nobody_is_no_trouble() {
 
 #[test]
 fn the_order_of_customers_does_not_matter() {
-    let population: Vec<_> = (0..97).map(|i| (i * 7 % 50, 1 + i % 4, i64::from(i * 31 % 60))).collect();
+    let population: Vec<_> = (0..97)
+        .map(|i| (i * 7 % 50, 1 + i % 4, i64::from(i * 31 % 60)))
+        .collect();
     let forward = buyers(&population);
     let backward: Vec<_> = forward.iter().rev().copied().collect();
     let (mut there, _) = score(&backward, &Scoring::Quintiles);
@@ -80,15 +100,24 @@ fn cdnow() -> Option<Vec<Buyer>> {
     let mut spend: BTreeMap<&str, i64> = BTreeMap::new();
     for line in text.lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let [id, .., day, _, value] = fields[..] else { continue };
-        days.entry(id).or_default().insert(chrono::NaiveDate::parse_from_str(day, "%Y%m%d").ok()?);
+        let [id, .., day, _, value] = fields[..] else {
+            continue;
+        };
+        days.entry(id)
+            .or_default()
+            .insert(chrono::NaiveDate::parse_from_str(day, "%Y%m%d").ok()?);
         *spend.entry(id).or_default() += (value.parse::<f64>().ok()? * 100.0).round() as i64;
     }
     let mut buyers = Vec::new();
     for (i, (id, days)) in days.iter().enumerate() {
         let recency_days = (as_of - *days.last()?).num_days() as i32;
         let (purchase_days, net_spend_minor) = (days.len() as i32, spend[id]);
-        buyers.push(Buyer { ordinal: i as u32 + 1, recency_days, purchase_days, net_spend_minor });
+        buyers.push(Buyer {
+            ordinal: i as u32 + 1,
+            recency_days,
+            purchase_days,
+            net_spend_minor,
+        });
     }
     Some(buyers)
 }
@@ -102,9 +131,14 @@ fn cdnow_has_its_published_edges() {
     assert_eq!(edges.frequency.map(|days| days - 1.0), [0.0, 0.0, 1.0, 3.0]);
     let mut by_value: BTreeMap<i32, BTreeSet<u8>> = BTreeMap::new();
     for (buyer, scores) in buyers.iter().zip(&scores) {
-        by_value.entry(buyer.purchase_days).or_default().insert(scores.frequency);
+        by_value
+            .entry(buyer.purchase_days)
+            .or_default()
+            .insert(scores.frequency);
     }
     assert!(by_value.values().all(|scores| scores.len() == 1));
-    let first: Vec<_> = (1..=4).map(|days| by_value[&days].first().copied()).collect();
+    let first: Vec<_> = (1..=4)
+        .map(|days| by_value[&days].first().copied())
+        .collect();
     assert_eq!(first, [Some(2), Some(4), Some(4), Some(5)]);
 }
