@@ -1,0 +1,1 @@
+//! What free text holds: tags of a taxonomy, and personal data.
