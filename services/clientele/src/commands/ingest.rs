@@ -177,6 +177,7 @@ pub(crate) async fn import(
         contract_yaml: contract.to_owned(),
         request_id: request_id(),
         validate_only: dry_run,
+        ..Default::default()
     };
     let progress = Progress::start(&format!("importing {}", file.display()));
     let started = clients

@@ -358,6 +358,7 @@ impl Judge<'_> {
             local_day: local_day(time, self.tenant.zone),
             local_minute: Some(local_minute(time, self.tenant.zone)),
             marks: draft.marks,
+            ..Default::default()
         };
         Standard {
             payload: event.encode_to_vec(),

@@ -355,6 +355,7 @@ impl Import<'_> {
                 currency_code: self.tenant.currency.clone(),
                 minor_units: *value_minor,
             }),
+            ..Default::default()
         }
     }
 }

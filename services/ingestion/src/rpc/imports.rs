@@ -116,6 +116,13 @@ impl ImportService for ImportRpc {
             .await?;
         Ok(Response::new(operation))
     }
+
+    async fn profile_file(
+        &self,
+        _request: Request<api::ingestion::ProfileFileRequest>,
+    ) -> Result<Response<Operation>, Status> {
+        Err(Status::unavailable("not built yet"))
+    }
 }
 
 fn add_mistakes(found: &mut Violations, mistakes: Vec<Violation>) {

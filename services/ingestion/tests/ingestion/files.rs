@@ -122,6 +122,7 @@ async fn goes_on_with_an_import_after_a_restart() {
             contract_yaml: contract("online_retail"),
             request_id: Uuid::new_v4().to_string(),
             validate_only: false,
+            ..Default::default()
         };
         let operation = first
             .imports

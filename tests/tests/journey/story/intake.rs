@@ -90,6 +90,7 @@ impl Story {
             contract_yaml: shop::TILL_CONTRACT.into(),
             request_id: Uuid::new_v4().to_string(),
             validate_only: false,
+            ..Default::default()
         };
         let started = self
             .call("ImportFile", || {
