@@ -140,7 +140,7 @@ impl Bench {
                     .append(Append {
                         tenant: "default".into(),
                         events,
-                        import: None,
+                        step: None,
                     })
                     .await
                     .unwrap()

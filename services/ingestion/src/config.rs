@@ -1,8 +1,10 @@
 //! Settings of the service; `defaults.toml` says what each means.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use runtime::config::Secret;
 use serde::Deserialize;
 
 /// Settings of the ingestion service.
@@ -35,6 +37,16 @@ pub struct Config {
     pub uploads: UploadsConfig,
     /// Imports of files.
     pub import: ImportConfig,
+    /// Sources and their pulls.
+    pub sources: SourcesConfig,
+    /// Databases that sources may be pulled from, by name.
+    pub connections: BTreeMap<String, ConnectionConfig>,
+    /// Values that sources may send as headers, by name; a source names them and never sees them.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Pulls from databases.
+    pub sql_pull: SqlPullConfig,
+    /// Pulls over HTTP.
+    pub http_pull: HttpPullConfig,
 }
 
 /// Addresses of other services.
@@ -154,4 +166,70 @@ pub struct ImportConfig {
     pub record_bytes_max: usize,
     /// Most distinct rows of one file.
     pub distinct_rows_max: usize,
+}
+
+/// Sources and their pulls.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourcesConfig {
+    /// How long what is known of a source or a write key is believed.
+    #[serde(with = "runtime::config::duration")]
+    pub cache: Duration,
+    /// How often pulls that are due are looked for.
+    #[serde(with = "runtime::config::duration")]
+    pub poll: Duration,
+    /// For how long a process that died blocks the pulls it worked on.
+    #[serde(with = "runtime::config::duration")]
+    pub lease: Duration,
+    /// Most pulls at once in one process.
+    pub pulls_max: usize,
+    /// For how long a pull tries again before it has failed.
+    #[serde(with = "runtime::config::duration")]
+    pub patience: Duration,
+}
+
+/// A database that sources may be pulled from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionConfig {
+    /// `postgres://`, `mysql://` or `sqlite://`, with its credentials.
+    pub url: Secret,
+}
+
+/// Pulls from databases.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlPullConfig {
+    /// Longest time to connect.
+    #[serde(with = "runtime::config::duration")]
+    pub connect_timeout: Duration,
+    /// Longest time for one read.
+    #[serde(with = "runtime::config::duration")]
+    pub statement_timeout: Duration,
+    /// Most bytes of one row.
+    pub row_bytes_max: usize,
+}
+
+/// Pulls over HTTP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpPullConfig {
+    /// Networks that may be reached although they are private, link-local or loopback, also without TLS.
+    pub allow: Vec<String>,
+    /// Longest time to connect.
+    #[serde(with = "runtime::config::duration")]
+    pub connect_timeout: Duration,
+    /// Longest time until the headers of an answer are there.
+    #[serde(with = "runtime::config::duration")]
+    pub header_timeout: Duration,
+    /// Longest time for the whole answer.
+    #[serde(with = "runtime::config::duration")]
+    pub body_timeout: Duration,
+    /// Most bytes of one answer, as it comes and unpacked.
+    pub body_bytes_max: usize,
+    /// Most times that an answer may grow when it is unpacked.
+    pub unpacked_ratio_max: usize,
+    /// Longest pause that a server may ask for with `Retry-After`.
+    #[serde(with = "runtime::config::duration")]
+    pub retry_after_max: Duration,
 }

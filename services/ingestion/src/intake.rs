@@ -1,5 +1,6 @@
 //! The way of every event into the log, whichever door it came through: judge, commit, receipt.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::common::Event;
@@ -8,17 +9,19 @@ use runtime::context::TenantId;
 use tonic::Status;
 
 use crate::domain::draft::Draft;
-use crate::domain::judge::{Judge, Judged, Tenant, Tolerance};
+use crate::domain::judge::{Judge, Judged, Tenant, Tolerance, is_source_name};
 use crate::domain::keys::Keys;
 use crate::domain::mask::Policies;
 use crate::metrics::Metrics;
-use crate::store::{Append, EventLog, ImportStep, LogError, Outcome};
+use crate::sources::{RegisteredSource, SourceError, Sources};
+use crate::store::{Append, EventLog, LogError, Outcome, Step};
 use crate::tenants::{TenantError, Tenants};
 
 /// Takes events in.
 pub struct Intake {
     keys: Keys,
     tenants: Tenants,
+    sources: Arc<Sources>,
     log: Arc<dyn EventLog>,
     tolerance: Tolerance,
     metrics: Metrics,
@@ -29,6 +32,7 @@ impl Intake {
     pub fn new(
         keys: Keys,
         tenants: Tenants,
+        sources: Arc<Sources>,
         log: Arc<dyn EventLog>,
         tolerance: Tolerance,
         metrics: Metrics,
@@ -36,6 +40,7 @@ impl Intake {
         Self {
             keys,
             tenants,
+            sources,
             log,
             tolerance,
             metrics,
@@ -50,6 +55,11 @@ impl Intake {
     /// Returns the log.
     pub fn log(&self) -> &Arc<dyn EventLog> {
         &self.log
+    }
+
+    /// Returns the registered sources.
+    pub fn sources(&self) -> &Arc<Sources> {
+        &self.sources
     }
 
     /// Returns a tenant whose events may be taken.
@@ -69,17 +79,52 @@ impl Intake {
         judge.judge(draft)
     }
 
-    /// Takes events that came over the wire, and returns them judged with what became of each.
+    /// Returns the registered ones among the sources of events. Fails when one is paused, or is at another revision of its
+    /// contract than the one asked for, where one is.
+    pub async fn admit(
+        &self,
+        tenant: &Tenant,
+        events: &[Event],
+        revision: &str,
+    ) -> Result<BTreeMap<String, Arc<RegisteredSource>>, SourceError> {
+        let mut admitted = BTreeMap::new();
+        let mut asked = BTreeSet::new();
+        for event in events {
+            if !is_source_name(&event.source) || !asked.insert(event.source.as_str()) {
+                continue;
+            }
+            match self.sources.get(&tenant.id, &event.source).await? {
+                Some(source) => {
+                    source.admit(revision)?;
+                    admitted.insert(event.source.clone(), source);
+                }
+                None if !revision.is_empty() => {
+                    return Err(SourceError::RevisionMismatch {
+                        source_id: event.source.clone(),
+                        present: 0,
+                        asked: revision.chars().take(40).collect(),
+                    });
+                }
+                None => {}
+            }
+        }
+        Ok(admitted)
+    }
+
+    /// Takes events that came over the wire, made for a revision of their contract where one is named, and returns them
+    /// judged with what became of each.
     pub async fn take(
         &self,
         id: &TenantId,
         events: Vec<Event>,
+        revision: &str,
     ) -> Result<(Arc<[Judged]>, Vec<Outcome>), Status> {
         // A tenant that does not exist gets no series of its own.
         let tenant = self
             .tenant(id)
             .await
             .map_err(|fault| runtime::fault::status(&fault))?;
+        self.admit(&tenant, &events, revision).await?;
         self.metrics.received(&tenant.id, events.len());
         let policies = Policies::default();
         let judged: Arc<[Judged]> = events
@@ -101,14 +146,14 @@ impl Intake {
         &self,
         tenant: &Tenant,
         events: Arc<[Judged]>,
-        import: Option<ImportStep>,
+        step: Option<Step>,
     ) -> Result<Vec<Outcome>, LogError> {
         let outcomes = self
             .log
             .append(Append {
                 tenant: tenant.id.clone(),
                 events,
-                import,
+                step,
             })
             .await?;
         self.metrics.receipts(&tenant.id, &outcomes);

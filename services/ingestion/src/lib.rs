@@ -1,7 +1,7 @@
 //! Takes data in, cleans it, judges it, and keeps the event log.
 //!
-//! Read [`domain`] first: it decides what becomes of an event. [`file`] reads files row by row, [`store`] keeps the log,
-//! [`jobs`] bring events from the log to profile and to the lake, [`rpc`] serves callers.
+//! Read [`domain`] first: it decides what becomes of an event. [`file`] reads files row by row, [`sources`] knows where data
+//! comes from, [`store`] keeps the log, [`jobs`] bring events from the log to profile and to the lake, [`rpc`] serves callers.
 
 pub mod config;
 pub mod domain;
@@ -9,8 +9,10 @@ pub mod file;
 pub mod intake;
 pub mod jobs;
 mod metrics;
+mod pull;
 mod rpc;
 mod service;
+pub mod sources;
 pub mod store;
 mod tenants;
 mod uploads;

@@ -8,6 +8,7 @@ use ::store::operations::SeaOperationLog;
 use anyhow::{Context, bail};
 use api::ingestion::event_service_server::EventServiceServer;
 use api::ingestion::import_service_server::ImportServiceServer;
+use api::ingestion::source_service_server::SourceServiceServer;
 use lake::{Lake, Table};
 use runtime::client;
 use runtime::identity::IdentityKey;
@@ -23,7 +24,8 @@ use crate::jobs::{
     Archiver, Caretaker, Dispatcher, IMPORT_KIND, Importer, LaneWorker, Pace, run_lane,
 };
 use crate::metrics::Metrics;
-use crate::rpc::{EventRpc, ImportRpc};
+use crate::rpc::{EventRpc, ImportRpc, SourceRpc};
+use crate::sources::{Facts, Registry, Sources, WriteKeys};
 use crate::store::{DatabaseLog, EventLog, LogLimits, Migrator};
 use crate::tenants::Tenants;
 use crate::uploads::Uploads;
@@ -34,6 +36,7 @@ pub struct Service {
     log: DatabaseLog,
     lake: Lake,
     intake: Arc<Intake>,
+    registry: Arc<Registry>,
     uploads: Uploads,
     operations: Operations,
     profile: client::Channel,
@@ -74,10 +77,19 @@ impl Service {
         let profile = client::connect("profile", &config.peers.profile, &config.client)?;
         let metrics = Metrics::default();
         let tenants = Tenants::new(profile.clone(), config.tenants.cache);
+        let sources = Arc::new(Sources::new(store.clone(), config.sources.cache));
+        let write_keys = Arc::new(WriteKeys::new(store.clone(), config.sources.cache));
+        let registry = Arc::new(Registry::new(
+            store.clone(),
+            sources.clone(),
+            write_keys,
+            Facts::new(&config),
+        ));
         let tolerance = tolerance(config.events.future_tolerance, config.log.remember);
         let intake = Arc::new(Intake::new(
             keys,
             tenants,
+            sources,
             Arc::new(log.clone()),
             tolerance,
             metrics.clone(),
@@ -97,6 +109,7 @@ impl Service {
             log,
             lake,
             intake,
+            registry,
             uploads,
             operations,
             profile,
@@ -121,8 +134,11 @@ impl Service {
             .max_decoding_message_size(most);
         let imports = ImportRpc::new(self.uploads.clone(), self.operations.clone());
         let imports = ImportServiceServer::new(imports).max_decoding_message_size(most);
+        let sources = SourceRpc::new(self.intake.clone(), self.registry.clone());
+        let sources = SourceServiceServer::new(sources).max_decoding_message_size(most);
         Routes::new(events)
             .add_service(imports)
+            .add_service(sources)
             .add_service(self.operations.grpc())
     }
 

@@ -13,3 +13,5 @@ mod harness;
 mod peer;
 #[path = "ingestion/public_data.rs"]
 mod public_data;
+#[path = "ingestion/sources.rs"]
+mod sources;

@@ -13,6 +13,7 @@ pub mod judge;
 pub mod keys;
 pub mod mapping;
 pub mod mask;
+pub mod schedule;
 mod violation;
 
 pub use violation::Violation;

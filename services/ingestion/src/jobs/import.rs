@@ -25,7 +25,7 @@ use crate::domain::judge::{Judged, Tenant, Verdict};
 use crate::file::{FileFault, Limits, Rows};
 use crate::intake::Intake;
 use crate::rpc::invalid_contract;
-use crate::store::{ImportRow, ImportStep, LogError, Outcome};
+use crate::store::{ImportRow, ImportStep, LogError, Outcome, Step};
 use crate::uploads::{Upload, Uploads};
 
 /// Kind of the operation.
@@ -267,7 +267,11 @@ impl Import<'_> {
             match self
                 .importer
                 .intake
-                .commit(&self.tenant, events.clone(), Some(step.clone()))
+                .commit(
+                    &self.tenant,
+                    events.clone(),
+                    Some(Step::Import(step.clone())),
+                )
                 .await
             {
                 Ok(outcomes) => {

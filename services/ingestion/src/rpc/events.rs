@@ -52,7 +52,7 @@ impl EventService for EventRpc {
             let (intake, tenant) = (intake.clone(), tenant.clone());
             async move {
                 let IngestEventsRequest { sequence, events } = message?;
-                let receipts = take(&intake, &tenant, events, Violations::new()).await?;
+                let receipts = take(&intake, &tenant, events, "").await?;
                 Ok(IngestEventsResponse { sequence, receipts })
             }
         });
@@ -66,14 +66,7 @@ impl EventService for EventRpc {
     ) -> Result<Response<BatchIngestEventsResponse>, Status> {
         let tenant = RequestContext::from_request(&request)?.tenant;
         let BatchIngestEventsRequest { events, contract } = request.into_inner();
-        let mut found = Violations::new();
-        found.require(
-            contract.is_empty(),
-            "contract",
-            "CONTRACT_UNKNOWN",
-            "no contract of this name is registered",
-        );
-        let receipts = take(&self.intake, &tenant, events, found).await?;
+        let receipts = take(&self.intake, &tenant, events, &contract).await?;
         Ok(Response::new(BatchIngestEventsResponse { receipts }))
     }
 
@@ -118,8 +111,9 @@ async fn take(
     intake: &Intake,
     tenant: &TenantId,
     events: Vec<Event>,
-    mut found: Violations,
+    revision: &str,
 ) -> Result<Vec<Receipt>, Status> {
+    let mut found = Violations::new();
     found.require(
         !events.is_empty(),
         "events",
@@ -135,7 +129,7 @@ async fn take(
     found
         .finish()
         .map_err(|invalid: Invalid| Status::from(invalid))?;
-    let (judged, outcomes) = intake.take(tenant, events).await?;
+    let (judged, outcomes) = intake.take(tenant, events, revision).await?;
     Ok(judged
         .iter()
         .zip(outcomes)

@@ -2,7 +2,9 @@
 
 mod events;
 mod imports;
+mod sources;
 
 pub(crate) use events::EventRpc;
 pub(crate) use imports::ImportRpc;
 pub(crate) use imports::invalid_contract;
+pub(crate) use sources::SourceRpc;

@@ -11,6 +11,7 @@ use store::{StoreError, WriteTx, group, sql};
 use uuid::Uuid;
 
 use super::log::{LogError, Outcome, micros, place};
+use super::runs::PullStep;
 use crate::domain::counts::{Counts, Summary};
 use crate::domain::judge::{Judged, Standard, Verdict};
 use crate::domain::keys::Hash;
@@ -22,8 +23,17 @@ pub struct Append {
     pub tenant: String,
     /// Events; shared, because the caller needs them for its receipts, or to try again.
     pub events: Arc<[Judged]>,
-    /// The step of an import that they are.
-    pub import: Option<ImportStep>,
+    /// The step of an import or a pull that they are.
+    pub step: Option<Step>,
+}
+
+/// The part of longer work that an append is: it advances with the append, in one transaction.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Of an import of a file.
+    Import(ImportStep),
+    /// Of a pull.
+    Pull(PullStep),
 }
 
 /// A step of an import: rows that are counted once, because they count only where the step before them ended.
@@ -56,7 +66,7 @@ impl ImportStep {
 }
 
 /// Adds an outcome to the counts; what was received is counted apart.
-fn count(counts: &mut Counts, outcome: Outcome) {
+pub(super) fn count(counts: &mut Counts, outcome: Outcome) {
     match outcome {
         Outcome::Accepted => counts.accepted += 1,
         Outcome::Duplicate => counts.duplicate += 1,
@@ -102,8 +112,12 @@ impl group::Batch for Appender {
         write_counts(tx, items, &outcomes).await?;
         write_heads(tx, &heads, now).await?;
         for (item, outcomes) in items.iter().zip(&outcomes) {
-            if let Some(step) = &item.import {
-                super::imports::advance(tx, &item.tenant, step, &item.events, outcomes).await?;
+            match &item.step {
+                Some(Step::Import(step)) => {
+                    super::imports::advance(tx, &item.tenant, step, &item.events, outcomes).await?;
+                }
+                Some(Step::Pull(step)) => super::runs::advance(tx, step, outcomes, now).await?,
+                None => {}
             }
         }
         Ok(outcomes.into_iter().map(Ok).collect())

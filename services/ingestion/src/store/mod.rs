@@ -10,13 +10,17 @@ mod claim;
 mod imports;
 mod log;
 mod migrations;
+pub mod runs;
+pub mod sources;
 mod status;
 mod trim;
+pub mod write_keys;
 
-pub use append::{Append, ImportStep};
+pub use append::{Append, ImportStep, Step};
 pub use imports::ImportRow;
 pub use log::{
     AppliedBatch, ArchivePlan, Batch, DatabaseLog, EventLog, Lane, LogError, LogLimits,
     LoggedEvent, Outcome, Status,
 };
 pub use migrations::Migrator;
+pub use runs::PullStep;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m0001_log;
+mod m0002_sources;
 
 /// Brings the tables up to date.
 pub struct Migrator;
@@ -13,6 +14,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let mut all = store::common_migrations();
         all.push(Box::new(m0001_log::Migration));
+        all.push(Box::new(m0002_sources::Migration));
         all
     }
 }
