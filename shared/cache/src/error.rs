@@ -39,6 +39,13 @@ impl Fault for CacheError {
         }
     }
 
+    fn told(&self) -> String {
+        match self {
+            Self::Unavailable(_) => "the cache is away; try again later".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         (self.code() == Code::Unavailable).then_some(Duration::from_millis(500))
     }

@@ -20,6 +20,12 @@ pub trait Fault: std::error::Error {
     /// Returns the reason in capitals, for example `CUSTOMER_NOT_FOUND`. It is stable: clients match on it.
     fn reason(&self) -> &'static str;
 
+    /// Returns the sentence that the caller is told. To be overridden where the error's own words hold what only operators
+    /// may know, such as a database's message.
+    fn told(&self) -> String {
+        self.to_string()
+    }
+
     /// Returns every field at fault.
     fn violations(&self) -> Vec<FieldViolation> {
         Vec::new()
@@ -48,9 +54,9 @@ pub fn status<F: Fault + ?Sized>(fault: &F) -> Status {
         }
         Code::Unavailable => {
             tracing::warn!(reason = fault.reason(), error = %Causes(fault), "request failed for want of a dependency");
-            fault.to_string()
+            fault.told()
         }
-        _ => fault.to_string(),
+        _ => fault.told(),
     };
     let mut details = vec![pack(&rpc::ErrorInfo {
         reason: fault.reason().to_owned(),

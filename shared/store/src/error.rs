@@ -79,6 +79,15 @@ impl Fault for StoreError {
         }
     }
 
+    fn told(&self) -> String {
+        match self {
+            Self::Unavailable(_) => {
+                "the database is away or overloaded; try again later".to_owned()
+            }
+            _ => self.to_string(),
+        }
+    }
+
     fn violations(&self) -> Vec<FieldViolation> {
         match self {
             Self::Invalid {

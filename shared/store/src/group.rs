@@ -93,7 +93,12 @@ async fn run<B: Batch>(
             items.push(item);
             answers.push(answer);
         }
-        write_group(&store, &*batch, &items, answers).await;
+        let (store, batch) = (store.clone(), batch.clone());
+        let written = tokio::spawn(async move { write_group(&store, &*batch, &items, answers).await });
+        // A panic ends this write alone: its callers are told that it is not known what became of it.
+        if let Err(error) = written.await {
+            tracing::error!(%error, "a group's write broke off");
+        }
         if next.is_none() {
             next = queue.recv().await;
         }

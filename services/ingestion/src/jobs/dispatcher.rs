@@ -17,6 +17,9 @@ use super::worker::{LaneWorker, Step, StepError};
 use crate::metrics::Metrics;
 use crate::store::{AppliedBatch, Batch, EventLog, Lane};
 
+/// Most batches that one step claims beyond the one that profile did not take.
+const CLAIMS_AHEAD: usize = 32;
+
 /// Hands claimed batches to profile and stores its answers.
 pub struct Dispatcher {
     log: Arc<dyn EventLog>,
@@ -138,6 +141,17 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Claims what profile cannot take now, so that the lake can have it meanwhile. The lease is renewed between two steps,
+    /// so a step claims no more than it has time for.
+    async fn claim_ahead(&self, lane: i32, lease: &Lease) -> Result<(), StepError> {
+        for _ in 0..CLAIMS_AHEAD {
+            if !self.log.claim_ahead(lane, lease).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Tells profile, now and then, that an idle lane is up to date.
     async fn tell_idle(&self, lane: i32, lease: &Lease) -> Result<(), StepError> {
         let due = {
@@ -188,8 +202,11 @@ impl LaneWorker for Dispatcher {
     async fn step(&self, lane: i32, lease: &Lease) -> Result<Step, StepError> {
         match self.log.next_batch(lane, lease).await? {
             Some(batch) => {
-                self.send(lane, lease, batch).await?;
-                Ok(Step::Worked)
+                let sent = self.send(lane, lease, batch).await;
+                if matches!(sent, Err(StepError::Neighbour(_))) {
+                    self.claim_ahead(lane, lease).await?;
+                }
+                sent.map(|()| Step::Worked)
             }
             None => {
                 self.tell_idle(lane, lease).await?;

@@ -56,6 +56,29 @@ pub(super) async fn next_batch(
             events,
         }));
     }
+    claim(log, lane, lease, &cursor).await
+}
+
+/// Claims the next batch of a lane, whatever has been applied, so that it can be archived. Returns whether there was one.
+pub(super) async fn claim_ahead(
+    log: &DatabaseLog,
+    lane: i32,
+    lease: &Lease,
+) -> Result<bool, StoreError> {
+    match cursor(log, lane).await? {
+        Some(cursor) => Ok(claim(log, lane, lease, &cursor).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// Claims what stands behind the newest claim of a lane, as much as one batch holds; `None` when nothing does.
+async fn claim(
+    log: &DatabaseLog,
+    lane: i32,
+    lease: &Lease,
+    cursor: &Cursor,
+) -> Result<Option<Batch>, StoreError> {
+    let number = cursor.claimed_batch + 1;
     if cursor.head == cursor.claimed_position {
         return Ok(None);
     }
@@ -100,7 +123,7 @@ pub(super) async fn next_batch(
     runtime::crash::point("claimed");
     let events = events.into_iter().map(|(event, _)| event).collect();
     Ok(Some(Batch {
-        lane_id: cursor.lane_id,
+        lane_id: cursor.lane_id.clone(),
         number,
         through: instant(through),
         events,

@@ -78,6 +78,13 @@ impl Fault for LogError {
         }
     }
 
+    fn told(&self) -> String {
+        match self {
+            Self::Full { .. } => self.to_string(),
+            Self::Store(error) => error.told(),
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Full { .. } => Some(Duration::from_secs(5)),
@@ -184,6 +191,10 @@ pub trait EventLog: Send + Sync + 'static {
     /// Returns the batch that profile is to apply next, claiming it first where none is claimed. Returns `None` when
     /// there is nothing to do.
     async fn next_batch(&self, lane: i32, lease: &Lease) -> Result<Option<Batch>, LogError>;
+
+    /// Claims one batch more than profile has been asked to apply, so that the lake need not wait for profile. Returns false
+    /// when nothing is unclaimed.
+    async fn claim_ahead(&self, lane: i32, lease: &Lease) -> Result<bool, LogError>;
 
     /// Records profile's answers and moves the lane's cursor.
     async fn applied(
@@ -298,6 +309,10 @@ impl EventLog for DatabaseLog {
 
     async fn lanes(&self) -> Result<Vec<Lane>, LogError> {
         Ok(super::status::lanes(self.store.reader()).await?)
+    }
+
+    async fn claim_ahead(&self, lane: i32, lease: &Lease) -> Result<bool, LogError> {
+        Ok(super::claim::claim_ahead(self, lane, lease).await?)
     }
 
     async fn next_batch(&self, lane: i32, lease: &Lease) -> Result<Option<Batch>, LogError> {

@@ -308,6 +308,11 @@ async fn loses_nothing_while_profile_is_down_or_its_answers_get_lost() {
         assert_eq!(codes(&receipts), "a".repeat(99));
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_ne!(ingestion.status().await.pending, 0);
+        // The lake does not wait for profile.
+        while ingestion.status().await.archived < 100 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_ne!(ingestion.status().await.pending, 0);
         ingestion.peer.forgetful.store(true, Ordering::SeqCst);
         ingestion.peer.down.store(false, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(300)).await;

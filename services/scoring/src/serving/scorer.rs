@@ -96,6 +96,14 @@ impl Fault for ScoreError {
         }
     }
 
+    fn told(&self) -> String {
+        match self {
+            Self::Store(error) => error.told(),
+            Self::Peer(error) => error.told(),
+            _ => self.to_string(),
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Store(error) => error.retry_after(),

@@ -157,12 +157,16 @@ impl Registry {
         let find = "SELECT number FROM model_versions WHERE tenant = $1 AND operation = $2";
         let number =
             match sql::query_one(&*tx, find, [tenant.into(), operation.as_str().into()]).await? {
+                // Registered and promoted before: whoever has been promoted since stays champion.
                 Some(row) => sql::get(&row, "number")?,
-                None => insert(&tx, new, &operation).await?,
+                None => {
+                    let number = insert(&tx, new, &operation).await?;
+                    if new.promote {
+                        point(&tx, tenant, model, number).await?;
+                    }
+                    number
+                }
             };
-        if new.promote {
-            point(&tx, tenant, model, number).await?;
-        }
         tx.commit().await?;
         let name = VersionName {
             model: new.model.clone(),
@@ -409,95 +413,5 @@ fn read(row: &QueryResult) -> Result<Registered, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use api::scoring::ScoreQuantiles;
-
-    #[tokio::test]
-    async fn lists_more_than_a_step_without_what_makes_artefacts_large() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!(
-            "sqlite://{}?mode=rwc",
-            folder.path().join("scoring.db").display()
-        );
-        let store = Store::open(&store::DatabaseConfig {
-            url,
-            ..Default::default()
-        })
-        .await
-        .unwrap();
-        store::migrate::<crate::store::Migrations>(&store)
-            .await
-            .unwrap();
-        let registry = Registry::new(store);
-        let quantiles = vec![ScoreQuantiles {
-            name: "p_alive".into(),
-            horizon_days: 0,
-            per_mille: vec![0.5; 1_001],
-        }];
-        for seed in 1..=45 {
-            let version = Some(ModelVersion {
-                seed,
-                ..Default::default()
-            });
-            let artefact = ModelArtefact {
-                version,
-                quantiles: quantiles.clone(),
-                ..Default::default()
-            };
-            let (tenant, model) = ("default".to_owned(), "clv".to_owned());
-            let new = NewVersion {
-                tenant,
-                model,
-                operation: Uuid::from_u128(seed.into()),
-                artefact,
-                promote: false,
-            };
-            registry.register(&new).await.unwrap();
-        }
-
-        let numbers = |found: &[Registered]| found.iter().map(|one| one.number).collect::<Vec<_>>();
-        let all = registry.list("default", "", None, 1_000).await.unwrap();
-        assert_eq!(numbers(&all), (1..=45).rev().collect::<Vec<_>>());
-        assert!(
-            all.iter()
-                .all(|one| one.artefact.quantiles.is_empty() && one.to_version().seed > 0)
-        );
-        let some = registry
-            .list("default", "clv", Some(&ListPosition::after(&all[2])), 25)
-            .await
-            .unwrap();
-        assert_eq!(numbers(&some), (18..=42).rev().collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn reads_names_and_the_alias() {
-        let name = |which| {
-            Some(VersionName {
-                model: "clv".into(),
-                which,
-            })
-        };
-        assert_eq!(
-            VersionName::parse("models/clv/versions/12"),
-            name(Which::Number(12))
-        );
-        assert_eq!(
-            VersionName::parse("models/clv/versions/champion"),
-            name(Which::Champion)
-        );
-        for bad in [
-            "",
-            "clv",
-            "models/clv",
-            "models/clv/versions/0",
-            "models/clv/versions/+1",
-            "models/CLV/versions/1",
-            "models//versions/1",
-            "models/clv/versions/1/x",
-            "models/clv/versions/99999999999999999999",
-        ] {
-            assert_eq!(VersionName::parse(bad), None, "{bad}");
-        }
-    }
-}
+#[path = "registry_tests.rs"]
+mod tests;
