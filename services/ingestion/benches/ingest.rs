@@ -14,7 +14,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ingestion::domain::draft::Draft;
 use ingestion::domain::judge::{Judge, Tenant, Tolerance, Verdict};
 use ingestion::domain::keys::Keys;
-use ingestion::domain::mask::Policies;
+use ingestion::domain::terms::Terms;
 use ingestion::store::{Append, DatabaseLog, EventLog, LogLimits, Migrator, Outcome};
 use runtime::identity::IdentityKey;
 use store::bulk::{self, Kind, Rows};
@@ -74,7 +74,7 @@ struct Bench {
     store: Store,
     keys: Keys,
     tenant: Tenant,
-    policies: Policies,
+    terms: Terms,
 }
 
 impl Bench {
@@ -105,7 +105,7 @@ impl Bench {
             store,
             keys,
             tenant,
-            policies: Policies::default(),
+            terms: Terms::default(),
         }
     }
 
@@ -119,7 +119,7 @@ impl Bench {
             keys: &self.keys,
             tenant: &self.tenant,
             tolerance,
-            policies: &self.policies,
+            terms: &self.terms,
             now,
         }
     }

@@ -11,7 +11,7 @@ use tonic::Status;
 use crate::domain::draft::Draft;
 use crate::domain::judge::{Judge, Judged, Tenant, Tolerance, is_source_name};
 use crate::domain::keys::Keys;
-use crate::domain::mask::Policies;
+use crate::domain::terms::Terms;
 use crate::metrics::Metrics;
 use crate::sources::{RegisteredSource, SourceError, Sources};
 use crate::store::{Append, EventLog, LogError, Outcome, Step};
@@ -68,12 +68,12 @@ impl Intake {
     }
 
     /// Judges one draft.
-    pub fn judge(&self, tenant: &Tenant, policies: &Policies, draft: Draft) -> Judged {
+    pub fn judge(&self, tenant: &Tenant, terms: &Terms, draft: Draft) -> Judged {
         let judge = Judge {
             keys: &self.keys,
             tenant,
             tolerance: self.tolerance,
-            policies,
+            terms,
             now: runtime::clock::now(),
         };
         judge.judge(draft)
@@ -126,10 +126,10 @@ impl Intake {
             .map_err(|fault| runtime::fault::status(&fault))?;
         self.admit(&tenant, &events, revision).await?;
         self.metrics.received(&tenant.id, events.len());
-        let policies = Policies::default();
+        let terms = Terms::default();
         let judged: Arc<[Judged]> = events
             .into_iter()
-            .map(|event| self.judge(&tenant, &policies, Draft::from_event(event, &self.keys)))
+            .map(|event| self.judge(&tenant, &terms, Draft::from_event(event, &self.keys)))
             .collect();
         let outcomes = self
             .commit(&tenant, judged.clone(), None)

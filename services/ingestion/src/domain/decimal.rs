@@ -1,7 +1,10 @@
 //! Exact decimal numbers: money never passes through floating point.
 
+use std::cmp::Ordering;
+use std::fmt;
+
 /// A decimal number, `mantissa / 10^scale`, exact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Decimal {
     mantissa: i128,
     scale: u32,
@@ -126,6 +129,25 @@ impl Decimal {
         i64::try_from(quotient + i128::from(up)).ok()
     }
 
+    /// Returns `units` of `10^-places`: money of a currency with two decimals is `of_units(minor, 2)`.
+    pub fn of_units(units: i64, places: u32) -> Self {
+        Self {
+            mantissa: i128::from(units),
+            scale: places,
+        }
+    }
+
+    /// Returns whether the number is a whole multiple of another, which is not zero.
+    pub fn is_multiple_of(self, other: Self) -> bool {
+        let scale = self.scale.max(other.scale);
+        let raised = |it: Self| it.mantissa.checked_mul(power_of_ten(scale - it.scale)?);
+        match (raised(self), raised(other)) {
+            (Some(number), Some(step)) => step != 0 && number % step == 0,
+            // Too far apart to tell exactly, hence no multiple that anybody meant.
+            _ => false,
+        }
+    }
+
     /// Returns -1, 0 or 1, as the number is below, at or above zero.
     pub fn signum(self) -> i64 {
         match self.mantissa.signum() {
@@ -144,6 +166,45 @@ impl Decimal {
     pub fn to_f64(self) -> f64 {
         let scale = i32::try_from(self.scale).unwrap_or(i32::MAX);
         self.mantissa as f64 / 10f64.powi(scale)
+    }
+}
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Decimal {}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let scale = self.scale.max(other.scale);
+        // What is too large to be brought to the common scale is farther from zero than all that is not.
+        let raised = |it: &Self| match power_of_ten(scale - it.scale) {
+            Some(factor) => it.mantissa.saturating_mul(factor),
+            None => it.mantissa.saturating_mul(i128::MAX),
+        };
+        raised(self).cmp(&raised(other))
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scale == 0 {
+            return write!(f, "{}", self.mantissa);
+        }
+        let places = self.scale as usize;
+        let digits = format!("{:0>width$}", self.mantissa.unsigned_abs(), width = places + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - places);
+        let sign = if self.mantissa < 0 { "-" } else { "" };
+        write!(f, "{sign}{whole}.{fraction}")
     }
 }
 
@@ -234,6 +295,32 @@ mod tests {
             price.times(pieces).and_then(|value| value.in_units(2)),
             Some(1254)
         );
+    }
+
+    #[test]
+    fn compares_by_value() {
+        let number = |text| Decimal::parse(text).expect("number");
+        assert_eq!(number("3"), number("3.00"));
+        assert!(number("-0.1") < number("0") && number("2.5") < number("10"));
+        assert!(number("1e30") > number("0.000000000000000000000000000001"));
+        assert!(number("-1e30") < number("-0.000000000000000000000000000001"));
+    }
+
+    #[test]
+    fn knows_multiples() {
+        let multiple = |text, step| {
+            let number = |text| Decimal::parse(text).expect("number");
+            number(text).is_multiple_of(number(step))
+        };
+        assert!(multiple("1.25", "0.05") && multiple("-3", "1.5") && multiple("0", "7"));
+        assert!(!multiple("1.26", "0.05"));
+    }
+
+    #[test]
+    fn writes_what_it_read() {
+        for text in ["0", "-0.05", "12.50", "1000000", "0.001", "-7"] {
+            assert_eq!(Decimal::parse(text).expect("number").to_string(), text);
+        }
     }
 
     proptest! {

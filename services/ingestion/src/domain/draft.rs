@@ -1,11 +1,14 @@
 //! An event before it is judged: what a caller or a row of a file said, with what was wrong about saying it.
 
-use api::common::{Event, Identifier, Item, Money};
+use api::common::{AppliedTag, Correction, Event, Identifier, Item, Money};
 use chrono::{DateTime, TimeDelta, Utc};
 use prost::Message;
 use prost_types::Struct;
 
 use super::Violation;
+use super::cells::Cells;
+use super::observe::Observation;
+use super::record::Change;
 use super::keys::{Hash, Keys, hex};
 
 /// Longest message id, in bytes.
@@ -34,6 +37,16 @@ pub struct Draft {
     pub properties: Option<Struct>,
     /// Names set by the contract's rules.
     pub marks: Vec<String>,
+    /// What cleaning did.
+    pub corrections: Vec<Correction>,
+    /// What standardising did.
+    pub changes: Vec<Change>,
+    /// Tags of the event's texts.
+    pub tags: Vec<AppliedTag>,
+    /// Values of the record as the source wrote them; absent for events without columns.
+    pub cells: Option<Cells>,
+    /// What quality counts of it.
+    pub observation: Option<Box<Observation>>,
     /// What was found wrong so far.
     pub violations: Vec<Violation>,
     /// True when nothing of the row could be read, so that judging it further would only repeat that.
@@ -75,16 +88,14 @@ impl Draft {
             source: event.source,
             kind: event.r#type,
             event_time,
-            history_delay: None,
             identifiers: event.identifiers,
             value: event.value,
             items: event.items,
             properties: event.properties,
-            marks: Vec::new(),
             violations,
-            unreadable: false,
             content: keys.content([encoded.as_slice()]),
             size: encoded.len(),
+            ..Self::default()
         }
     }
 

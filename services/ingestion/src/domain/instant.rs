@@ -34,6 +34,15 @@ impl TimeFormat {
         }
     }
 
+    /// Returns whether a text is a time of day of this format.
+    pub fn is_time_of_day(&self, text: &str) -> bool {
+        let Self::Pattern(items) = self else {
+            return false;
+        };
+        let mut parsed = Parsed::new();
+        parse(&mut parsed, text, items.iter()).is_ok() && parsed.to_naive_time().is_ok()
+    }
+
     /// Reads a time, local ones in `zone`. Returns `None` when the text is no time of this format.
     pub fn read(&self, text: &str, zone: Tz) -> Option<DateTime<Utc>> {
         match self {
@@ -58,6 +67,22 @@ impl TimeFormat {
             }
         }
     }
+}
+
+/// Reads a day or a time in the forms of ISO 8601: `2024-05-31`, `2024-05-31T10:00:00+02:00`, `2024-05-31 10:00:00.5`; those
+/// without an offset are local to `zone`.
+pub fn read_iso(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    if text.len() == 10 {
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        return local_to_utc(day.and_time(NaiveTime::MIN), zone);
+    }
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.to_utc());
+    }
+    let local = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?;
+    local_to_utc(local, zone)
 }
 
 /// Returns the instant of a local time.

@@ -1,16 +1,24 @@
-//! Standardises a draft and says what shall become of it.
+//! Says what shall become of a draft, and makes the event of it that is kept.
 
-use api::common::{FragmentRef, Identifier, IdentifierStrength, Item, StandardEvent};
+mod check;
+pub mod limits;
+mod malformed;
+
+use api::common::{FragmentRef, Identifier, IdentifierStrength, StandardEvent};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use prost::Message;
 
 use super::Violation;
-use super::decimal::is_currency_code;
+use super::cells::Cells;
 use super::draft::{Draft, MESSAGE_ID_BYTES_MAX};
 use super::instant::{local_day, local_minute};
 use super::keys::{Hash, Keys, hex};
-use super::mask::{self, Policies};
+use super::mask;
+use super::observe::Observation;
+use super::record::Change;
+use super::tag::tag;
+use super::terms::Terms;
 
 /// What judging needs to know of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,26 +40,6 @@ pub struct Tolerance {
     pub age: TimeDelta,
 }
 
-/// Most identifiers, items and bytes that an event may have.
-pub mod limits {
-    /// Most identifiers.
-    pub const IDENTIFIERS_MAX: usize = 16;
-    /// Most items.
-    pub const ITEMS_MAX: usize = 500;
-    /// Most bytes of encoded properties.
-    pub const PROPERTIES_BYTES_MAX: usize = 32 * 1024;
-    /// Most bytes of a whole event.
-    pub const EVENT_BYTES_MAX: usize = 512 * 1024;
-    /// Longest event type and source name.
-    pub const NAME_BYTES_MAX: usize = 64;
-    /// Longest identifier.
-    pub const IDENTIFIER_BYTES_MAX: usize = 512;
-    /// Largest amount in minor units, so that no sum over a customer's life can overflow.
-    pub const AMOUNT_MAX: i64 = 10_000_000_000_000;
-    /// Largest quantity, in thousandths.
-    pub const QUANTITY_MILLI_MAX: i64 = 1_000_000_000_000;
-}
-
 /// A draft after judgement.
 #[derive(Clone, Debug)]
 pub struct Judged {
@@ -65,6 +53,10 @@ pub struct Judged {
     pub content: Hash,
     /// Marks, those of the contract and `missing_identifier`.
     pub marks: Vec<String>,
+    /// What standardising did.
+    pub changes: Vec<Change>,
+    /// What quality counts of it.
+    pub observation: Option<Box<Observation>>,
     /// What shall become of it.
     pub verdict: Verdict,
 }
@@ -78,6 +70,8 @@ pub enum Verdict {
     Quarantine {
         /// The event, masked and encoded.
         kept: Vec<u8>,
+        /// Values of the record as the source wrote them, in the clear; absent for events without columns.
+        cells: Option<Cells>,
         /// Everything that is wrong with it.
         violations: Vec<Violation>,
     },
@@ -106,8 +100,8 @@ pub struct Judge<'a> {
     pub tenant: &'a Tenant,
     /// Bounds on time.
     pub tolerance: Tolerance,
-    /// What becomes of personal properties.
-    pub policies: &'a Policies,
+    /// On what terms the data of the source are taken.
+    pub terms: &'a Terms,
     /// The present.
     pub now: DateTime<Utc>,
 }
@@ -118,219 +112,66 @@ impl Judge<'_> {
         let event_id = self
             .keys
             .event_id(&self.tenant.id, &draft.source, &draft.message_id);
-        let refused = malformed(&draft);
-        let judged = |draft_source: &str, message_id: String, content, marks, verdict| Judged {
-            message_id,
-            source: if is_source_name(draft_source) {
-                draft_source.to_owned()
-            } else {
-                String::new()
-            },
+        let mut judged = Judged {
+            message_id: draft.message_id.clone(),
+            source: draft.source.clone(),
             event_id,
-            content,
-            marks,
-            verdict,
+            content: draft.content,
+            marks: Vec::new(),
+            changes: std::mem::take(&mut draft.changes),
+            observation: draft.observation.take(),
+            verdict: Verdict::Reject(Vec::new()),
         };
+        let refused = malformed::malformed(&draft);
         if !refused.is_empty() {
-            let source = std::mem::take(&mut draft.source);
-            let mut message_id = std::mem::take(&mut draft.message_id);
-            if message_id.len() > MESSAGE_ID_BYTES_MAX {
-                message_id.clear();
+            if judged.message_id.len() > MESSAGE_ID_BYTES_MAX {
+                judged.message_id.clear();
             }
-            return judged(
-                &source,
-                message_id,
-                draft.content,
-                draft.marks,
-                Verdict::Reject(refused),
-            );
+            if !is_source_name(&judged.source) {
+                judged.source.clear();
+            }
+            judged.marks = draft.marks;
+            judged.verdict = Verdict::Reject(refused);
+            return judged;
         }
         if !draft.unreadable {
+            tag(self.terms, &mut draft);
+            self.mask(&mut draft);
             self.check(&mut draft);
         }
-        let source = draft.source.clone();
-        let message_id = draft.message_id.clone();
-        let content = draft.content;
         let violations = std::mem::take(&mut draft.violations);
-        let time = draft.event_time.filter(|_| violations.is_empty());
-        match time {
-            None => {
-                let mut marks = std::mem::take(&mut draft.marks);
-                if violations
-                    .iter()
-                    .any(|violation| violation.reason == "MISSING_IDENTIFIER")
-                {
-                    marks.push("missing_identifier".to_owned());
-                }
-                let kept = draft.hashed(self.keys, &self.tenant.id).encode_to_vec();
-                judged(
-                    &source,
-                    message_id,
-                    content,
-                    marks,
-                    Verdict::Quarantine { kept, violations },
-                )
-            }
+        match draft.event_time.filter(|_| violations.is_empty()) {
             Some(time) => {
-                let marks = draft.marks.clone();
-                let standard = self.standardise(draft, event_id, time);
-                judged(
-                    &source,
-                    message_id,
-                    content,
-                    marks,
-                    Verdict::Accept(standard),
-                )
+                judged.marks = draft.marks.clone();
+                judged.verdict = Verdict::Accept(self.standardise(draft, event_id, time));
             }
-        }
-    }
-
-    /// Adds to the draft's violations all that keeps it from being accepted.
-    fn check(&self, draft: &mut Draft) {
-        let Draft {
-            violations,
-            identifiers,
-            ..
-        } = draft;
-        let mut fail = |field: &str, reason, text: String| {
-            violations.push(Violation::new(field, reason, text))
-        };
-        if draft.kind.is_empty() {
-            fail(
-                "type",
-                "MISSING_TYPE",
-                "an event needs a type, for example `Order Completed`".into(),
-            );
-        }
-        identifiers.retain(|identifier| !identifier.value.trim().is_empty());
-        if identifiers.is_empty() {
-            fail(
-                "identifiers",
-                "MISSING_IDENTIFIER",
-                "nothing says which customer this is".into(),
-            );
-        }
-        for (index, identifier) in identifiers.iter().enumerate() {
-            if !is_namespace(&identifier.namespace) {
-                let field = format!("identifiers[{index}].namespace");
-                fail(
-                    &field,
-                    "INVALID_NAMESPACE",
-                    "a namespace is lower snake case, at most 64 bytes".into(),
-                );
-            }
-        }
-        if let Some(time) = draft.event_time {
-            self.check_time(time, draft.history_delay.is_none(), &mut fail);
-        }
-        if let Some(value) = &draft.value {
-            self.check_currency("value.currency_code", &value.currency_code, &mut fail);
-            check_amount(
-                "value.minor_units",
-                value.minor_units,
-                limits::AMOUNT_MAX,
-                &mut fail,
-            );
-            if draft.kind == "Order Refunded" && value.minor_units > 0 {
-                fail(
-                    "value.minor_units",
-                    "INVALID_VALUE",
-                    "the value of a refund is negative or zero".into(),
-                );
-            }
-        }
-        for (index, item) in draft.items.iter().enumerate() {
-            let field = |name: &str| format!("items[{index}].{name}");
-            check_amount(
-                &field("quantity_milli"),
-                item.quantity_milli,
-                limits::QUANTITY_MILLI_MAX,
-                &mut fail,
-            );
-            if let Some(price) = &item.unit_price {
-                self.check_currency(
-                    &field("unit_price.currency_code"),
-                    &price.currency_code,
-                    &mut fail,
-                );
-                check_amount(
-                    &field("unit_price.minor_units"),
-                    price.minor_units,
-                    limits::AMOUNT_MAX,
-                    &mut fail,
-                );
-                let worth = i128::from(item.quantity_milli) * i128::from(price.minor_units) / 1000;
-                if worth.unsigned_abs() > u128::from(limits::AMOUNT_MAX.unsigned_abs()) {
-                    fail(
-                        &field("quantity_milli"),
-                        "AMOUNT_OUT_OF_RANGE",
-                        "quantity times price is too large".into(),
-                    );
+            None => {
+                judged.marks = std::mem::take(&mut draft.marks);
+                let unknown = |it: &Violation| it.reason == "MISSING_IDENTIFIER";
+                if violations.iter().any(unknown) {
+                    judged.marks.push("missing_identifier".to_owned());
                 }
+                judged.verdict = Verdict::Quarantine {
+                    cells: draft.cells.take(),
+                    kept: draft.hashed(self.keys, &self.tenant.id).encode_to_vec(),
+                    violations,
+                };
             }
         }
-        if let Some(properties) = &mut draft.properties {
-            let hash =
-                |name: &str, value: &str| hex(&self.keys.fragment(&self.tenant.id, name, value));
-            if !mask::mask(properties, self.policies, &hash) {
-                fail(
-                    "properties",
-                    "TOO_DEEP",
-                    format!("properties are at most {} levels deep", mask::DEPTH_MAX),
-                );
-            }
-        }
+        judged
     }
 
-    fn check_time(
-        &self,
-        time: DateTime<Utc>,
-        live: bool,
-        fail: &mut impl FnMut(&str, &'static str, String),
-    ) {
-        if time < DateTime::UNIX_EPOCH {
-            fail(
-                "event_time",
-                "TIME_OUT_OF_RANGE",
-                "the time lies before 1970".into(),
-            );
-        } else if time > self.now + self.tolerance.future {
-            fail(
-                "event_time",
-                "TIME_IN_FUTURE",
-                "the time lies further in the future than is tolerated".into(),
-            );
-        } else if live && time < self.now - self.tolerance.age {
-            let days = self.tolerance.age.num_days();
-            fail(
-                "event_time",
-                "TOO_OLD",
-                format!("a live event may be {days} days old; import older ones as a file"),
-            );
-        }
-    }
-
-    fn check_currency(
-        &self,
-        field: &str,
-        code: &str,
-        fail: &mut impl FnMut(&str, &'static str, String),
-    ) {
-        if code == self.tenant.currency {
+    /// Takes personal fields out of the properties.
+    fn mask(&self, draft: &mut Draft) {
+        let Some(properties) = &mut draft.properties else {
             return;
-        }
-        if is_currency_code(code) {
-            let text = format!(
-                "no rate is known from {code} to the tenant's {}",
-                self.tenant.currency
-            );
-            fail(field, "NO_EXCHANGE_RATE", text);
-        } else {
-            fail(
-                field,
-                "INVALID_CURRENCY",
-                "a currency is an ISO 4217 code, for example `GBP`".into(),
-            );
+        };
+        let hash = |name: &str, value: &str| hex(&self.keys.fragment(&self.tenant.id, name, value));
+        if !mask::mask(properties, self.terms.policies(), &hash) {
+            let text = format!("properties are at most {} levels deep", mask::DEPTH_MAX);
+            draft
+                .violations
+                .push(Violation::new("properties", "TOO_DEEP", text));
         }
     }
 
@@ -358,7 +199,10 @@ impl Judge<'_> {
             local_day: local_day(time, self.tenant.zone),
             local_minute: Some(local_minute(time, self.tenant.zone)),
             marks: draft.marks,
-            ..Default::default()
+            corrections: draft.corrections,
+            tags: draft.tags,
+            contract_revision: self.terms.revision,
+            baseline_version: self.terms.baseline.as_ref().map_or(0, |it| it.version),
         };
         Standard {
             payload: event.encode_to_vec(),
@@ -420,137 +264,4 @@ fn is_namespace(name: &str) -> bool {
     (1..=limits::NAME_BYTES_MAX).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(plain)
-}
-
-fn check_amount(
-    field: &str,
-    amount: i64,
-    most: i64,
-    fail: &mut impl FnMut(&str, &'static str, String),
-) {
-    if amount.unsigned_abs() > most.unsigned_abs() {
-        fail(
-            field,
-            "AMOUNT_OUT_OF_RANGE",
-            format!("at most {most} either way"),
-        );
-    }
-}
-
-/// Lists what makes a draft too malformed to keep.
-fn malformed(draft: &Draft) -> Vec<Violation> {
-    let mut found = Vec::new();
-    let mut fail =
-        |field: &str, reason, text: String| found.push(Violation::new(field, reason, text));
-    match draft.message_id.len() {
-        0 => fail(
-            "message_id",
-            "MISSING_MESSAGE_ID",
-            "an event needs a message id".into(),
-        ),
-        // A database may refuse such characters, and with them everything that shares the commit.
-        1..=MESSAGE_ID_BYTES_MAX if draft.message_id.contains(char::is_control) => {
-            fail(
-                "message_id",
-                "INVALID_MESSAGE_ID",
-                "a message id has no control characters".into(),
-            );
-        }
-        1..=MESSAGE_ID_BYTES_MAX => {}
-        _ => fail(
-            "message_id",
-            "TOO_LONG",
-            format!("a message id has at most {MESSAGE_ID_BYTES_MAX} bytes"),
-        ),
-    }
-    if !is_source_name(&draft.source) {
-        fail(
-            "source",
-            "INVALID_SOURCE",
-            "a source is 1 to 64 bytes of a-z, 0-9, _ and -".into(),
-        );
-    }
-    if draft.kind.len() > limits::NAME_BYTES_MAX {
-        fail(
-            "type",
-            "TOO_LONG",
-            format!("a type has at most {} bytes", limits::NAME_BYTES_MAX),
-        );
-    }
-    if draft.identifiers.len() > limits::IDENTIFIERS_MAX {
-        fail(
-            "identifiers",
-            "TOO_MANY",
-            format!(
-                "an event has at most {} identifiers",
-                limits::IDENTIFIERS_MAX
-            ),
-        );
-    }
-    for (index, identifier) in draft
-        .identifiers
-        .iter()
-        .enumerate()
-        .take(limits::IDENTIFIERS_MAX)
-    {
-        if identifier.value.len() > limits::IDENTIFIER_BYTES_MAX {
-            let text = format!(
-                "an identifier has at most {} bytes",
-                limits::IDENTIFIER_BYTES_MAX
-            );
-            fail(&format!("identifiers[{index}].value"), "TOO_LONG", text);
-        }
-        if identifier.namespace.len() > limits::NAME_BYTES_MAX {
-            let text = format!("a namespace has at most {} bytes", limits::NAME_BYTES_MAX);
-            fail(&format!("identifiers[{index}].namespace"), "TOO_LONG", text);
-        }
-    }
-    if draft.items.len() > limits::ITEMS_MAX {
-        fail(
-            "items",
-            "TOO_MANY",
-            format!("an event has at most {} items", limits::ITEMS_MAX),
-        );
-    }
-    for (index, item) in draft.items.iter().enumerate().take(limits::ITEMS_MAX) {
-        check_item(index, item, &mut fail);
-    }
-    if draft
-        .properties
-        .as_ref()
-        .is_some_and(|properties| properties.encoded_len() > limits::PROPERTIES_BYTES_MAX)
-    {
-        fail(
-            "properties",
-            "TOO_LARGE",
-            format!(
-                "properties have at most {} bytes",
-                limits::PROPERTIES_BYTES_MAX
-            ),
-        );
-    }
-    if draft.size > limits::EVENT_BYTES_MAX {
-        fail(
-            "",
-            "TOO_LARGE",
-            format!("an event has at most {} bytes", limits::EVENT_BYTES_MAX),
-        );
-    }
-    found
-}
-
-fn check_item(index: usize, item: &Item, fail: &mut impl FnMut(&str, &'static str, String)) {
-    for (name, text, most) in [
-        ("product_id", &item.product_id, 128),
-        ("name", &item.name, 512),
-        ("category", &item.category, 256),
-    ] {
-        if text.len() > most {
-            fail(
-                &format!("items[{index}].{name}"),
-                "TOO_LONG",
-                format!("at most {most} bytes"),
-            );
-        }
-    }
 }

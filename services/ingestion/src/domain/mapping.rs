@@ -1,19 +1,27 @@
-//! Turns a row of a file into a draft of an event, by the contract.
+//! Turns a record into a draft of an event, by the contract.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use api::common::{Identifier, Item, Money};
+use api::common::{Event, Identifier, Item, Money};
+use chrono::{DateTime, Utc};
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
+use serde_json::Value as Json;
 
+use super::cells::Cells;
+use super::clean::Baseline;
+use super::constraints::flag;
 use super::contract::{
     Contract, Expression, IdentifierSource, ItemRule, KeyRule, LogicalType, PropertySource,
-    TimeRule,
+    TimeRule, TypeRule,
 };
-use super::decimal::Decimal;
 use super::draft::{Draft, MESSAGE_ID_BYTES_MAX};
+use super::judge::is_source_name;
 use super::keys::{Hash, Keys, hex};
-use super::{Violation, judge::is_source_name};
+use super::observe::observe;
+use super::record::Record;
+use super::{Violation, constraints, paths, reading, stages};
 
 /// How often each content has been seen in a file. Grows by about 32 bytes per distinct row.
 #[derive(Clone, Debug, Default)]
@@ -33,27 +41,20 @@ impl Occurrences {
     }
 }
 
-/// Maps the rows of one file.
+/// Brings the records of one source through the stages and maps them to events.
 pub struct Mapper<'a> {
     contract: &'a Contract,
+    baseline: Option<&'a Baseline>,
     source: &'a str,
     keys: &'a Keys,
     /// Where each column of the contract stands in the file.
     positions: Vec<usize>,
-}
-
-/// One row while it is mapped.
-struct Row<'a> {
-    line: u64,
-    cells: Vec<Option<&'a str>>,
-    numbers: Vec<Option<Decimal>>,
-    /// Cells of the array column.
-    rest: Vec<&'a str>,
-    violations: Vec<Violation>,
+    /// Whether the events are known as they come, not by the contract's delay.
+    live: bool,
 }
 
 impl<'a> Mapper<'a> {
-    /// Maps rows of `source` whose columns stand at `positions`, one per column of the contract.
+    /// Maps history: rows of `source` whose columns stand at `positions`, one per column of the contract.
     pub fn new(
         contract: &'a Contract,
         source: &'a str,
@@ -63,253 +64,286 @@ impl<'a> Mapper<'a> {
         debug_assert!(is_source_name(source) && positions.len() == contract.columns.len());
         Self {
             contract,
+            baseline: None,
             source,
             keys,
             positions,
+            live: false,
         }
+    }
+
+    /// Maps what is sent to `source` as it happens.
+    pub fn of_sent(contract: &'a Contract, source: &'a str, keys: &'a Keys) -> Self {
+        Self {
+            contract,
+            baseline: None,
+            source,
+            keys,
+            positions: Vec::new(),
+            live: true,
+        }
+    }
+
+    /// Cleans by a baseline.
+    #[must_use]
+    pub fn with_baseline(mut self, baseline: Option<&'a Baseline>) -> Self {
+        self.baseline = baseline;
+        self
     }
 
     /// Maps a row; what is wrong with it is in the draft. `line` counts from 1.
     pub fn draft(&self, cells: &[&str], line: u64, seen: &mut Occurrences) -> Draft {
-        let expected = self.positions.len();
-        let fits = if self.contract.is_ragged() {
-            cells.len() >= expected
-        } else {
-            cells.len() == expected
-        };
-        if !fits {
-            let content = self.keys.content(cells.iter().map(|cell| cell.as_bytes()));
-            let text = format!(
-                "line {line}: the row has {} cells, {expected} are expected",
-                cells.len()
-            );
-            return Draft {
-                message_id: occurrence_id(&content, seen.count(content)),
-                source: self.source.to_owned(),
-                violations: vec![Violation::new("", "WRONG_CELL_COUNT", text)],
-                unreadable: true,
-                content,
-                ..Draft::default()
-            };
+        match reading::row(self.contract, &self.positions, cells, line) {
+            Some(record) => {
+                let content = self.content(&record);
+                self.row_draft(record, content, seen)
+            }
+            None => {
+                let content = self.keys.content(cells.iter().map(|cell| cell.as_bytes()));
+                let text = format!(
+                    "line {line}: the row has {} cells, {} are expected",
+                    cells.len(),
+                    self.positions.len()
+                );
+                let violation = Violation::new("", "WRONG_CELL_COUNT", text);
+                self.unreadable(content, violation, seen)
+            }
         }
-        let mut row = self.read(cells, line);
-        let content = self.content(&row);
-        let mut marks = Vec::new();
-        let message_id = self.message_id(&mut row, content, seen, &mut marks);
-        let kind = self.kind(&row, &mut marks);
-        let event_time = self.event_time(&mut row);
-        let identifiers = self.identifiers(&row, &message_id);
-        let value = self
-            .contract
-            .value
-            .as_ref()
-            .and_then(|rule| self.amount("value", rule, &mut row));
-        let items = self
-            .contract
-            .items
-            .as_ref()
-            .map(|rule| self.items(rule, &mut row))
-            .unwrap_or_default();
+    }
+
+    /// Maps a JSON object of a file.
+    pub fn object(&self, object: &Json, line: u64, seen: &mut Occurrences) -> Draft {
+        let record = reading::object(self.contract, &self.positions, object, line);
+        let content = self.content(&record);
+        self.row_draft(record, content, seen)
+    }
+
+    /// Returns the draft of a record that nothing can be read of, by a hash of its content.
+    pub fn unreadable(&self, content: Hash, violation: Violation, seen: &mut Occurrences) -> Draft {
+        Draft {
+            message_id: occurrence_id(&content, seen.count(content)),
+            source: self.source.to_owned(),
+            violations: vec![violation],
+            unreadable: true,
+            content,
+            ..Draft::default()
+        }
+    }
+
+    /// Maps a record that was sent: an event that holds nothing but the columns, in its properties.
+    ///
+    /// Without a message id of its own it takes the key that the contract gives it.
+    pub fn sent(&self, event: &Event, size: usize) -> Draft {
+        let mut record = reading::properties(self.contract, event.properties.as_ref());
+        for (field, given) in [
+            ("type", !event.r#type.is_empty()),
+            ("event_time", event.event_time.is_some()),
+            ("identifiers", !event.identifiers.is_empty()),
+            ("value", event.value.is_some()),
+            ("items", !event.items.is_empty()),
+        ] {
+            if given {
+                let problem = "the source's contract takes records: the columns stand in `properties`, and nothing beside them";
+                record.fail_part(field, "UNEXPECTED_FIELD", problem);
+            }
+        }
+        let content = self.content(&record);
+        let mut draft = match (&self.contract.key, event.message_id.is_empty()) {
+            (KeyRule::Columns(columns), true) => match self.key(columns, &record) {
+                Ok(key) => self.map(record, key, content, None),
+                Err(missing) => self.map(record, String::new(), content, Some(missing)),
+            },
+            _ => self.map(record, event.message_id.clone(), content, None),
+        };
+        draft.size = size;
+        draft
+    }
+
+    /// Brings an event through the stages: the contract's columns are paths in it. `found` is what reading it found wrong.
+    pub fn event(&self, event: Event, found: Vec<Violation>) -> Draft {
+        let mut draft = Draft::from_event(event, self.keys);
+        if !self.live {
+            draft.history_delay = Some(self.contract.delay);
+        }
+        if !self.contract.paths.is_empty() {
+            let mut record = paths::read(self.contract, &draft);
+            stages::run(self.contract, self.baseline, &mut record);
+            let changed = paths::changed(&record);
+            let stages = self.finish(record);
+            paths::write(self.contract, changed, &mut draft);
+            draft.violations.extend(stages.violations);
+            draft.marks.extend(stages.marks);
+            draft.cells = stages.cells;
+            draft.observation = stages.observation;
+            draft.corrections = stages.corrections;
+            draft.changes = stages.changes;
+        }
+        draft.violations.splice(0..0, found);
+        draft
+    }
+
+    fn row_draft(&self, mut record: Record<'_>, content: Hash, seen: &mut Occurrences) -> Draft {
+        let missing_key = match &self.contract.key {
+            KeyRule::Columns(columns) => match self.key(columns, &record) {
+                Ok(key) => return self.map(record, key, content, None),
+                Err(missing) => Some(missing),
+            },
+            KeyRule::ContentAndOccurrence => None,
+        };
+        let occurrence = seen.count(content);
+        if occurrence > 1 && missing_key.is_none() {
+            record.marks.push("repeat".to_owned());
+        }
+        self.map(
+            record,
+            occurrence_id(&content, occurrence),
+            content,
+            missing_key,
+        )
+    }
+
+    /// Runs the record through the stages and makes an event of it.
+    fn map(
+        &self,
+        mut record: Record<'_>,
+        message_id: String,
+        content: Hash,
+        missing_key: Option<usize>,
+    ) -> Draft {
+        stages::run(self.contract, self.baseline, &mut record);
+        if let Some(index) = missing_key {
+            let problem = "the value is part of the row's key";
+            record.fail(self.contract, index, "MISSING_KEY", problem);
+        }
+        let kind = self.kind(&mut record);
+        let event_time = self.event_time(&mut record);
+        let identifiers = self.identifiers(&record, &message_id);
+        let rule = self.contract.value.as_ref();
+        let value = rule.and_then(|rule| self.amount("value", rule, &mut record));
+        let rule = self.contract.items.as_ref();
+        let items = rule.map(|rule| self.items(rule, &mut record));
         Draft {
             message_id,
             source: self.source.to_owned(),
             kind,
             event_time,
-            history_delay: Some(self.contract.delay),
+            history_delay: (!self.live).then_some(self.contract.delay),
             identifiers,
             value,
-            items,
-            properties: self.properties(&row),
-            marks,
-            violations: row.violations,
-            unreadable: false,
+            items: items.unwrap_or_default(),
+            properties: self.properties(&record),
             content,
-            size: 0,
+            ..self.finish(record)
         }
     }
 
-    /// Reads and types the cells.
-    fn read<'r>(&self, cells: &[&'r str], line: u64) -> Row<'r> {
-        let count = self.positions.len();
-        let mut row = Row {
-            line,
-            cells: Vec::with_capacity(count),
-            numbers: vec![None; count],
-            rest: Vec::new(),
-            violations: vec![],
-        };
-        for (index, column) in self.contract.columns.iter().enumerate() {
-            if column.logical_type == LogicalType::Array {
-                row.rest = cells[self.positions[index]..]
-                    .iter()
-                    .filter_map(|cell| self.value_of(cell))
-                    .collect();
-                row.cells.push(row.rest.first().copied());
-            } else {
-                row.cells.push(self.value_of(cells[self.positions[index]]));
-            }
-            self.check(index, &mut row);
-        }
-        row
-    }
-
-    /// Returns a cell's value, `None` when it is missing.
-    fn value_of<'r>(&self, cell: &'r str) -> Option<&'r str> {
-        let cell = if self.contract.file.trim {
-            cell.trim()
-        } else {
-            cell
-        };
-        (!self
-            .contract
-            .file
-            .missing
-            .iter()
-            .any(|missing| missing == cell))
-        .then_some(cell)
-    }
-
-    /// Checks a cell against its column and keeps its number.
-    fn check(&self, index: usize, row: &mut Row<'_>) {
-        let column = &self.contract.columns[index];
-        let Some(value) = row.cells[index] else {
-            if column.required {
-                self.fail(row, index, "MISSING_VALUE", "a value is required");
-            }
-            return;
-        };
-        match column.logical_type {
-            LogicalType::Text | LogicalType::Array => {}
-            LogicalType::Number | LogicalType::Integer => match Decimal::parse(value) {
-                None => self.fail(row, index, "INVALID_NUMBER", "is no number"),
-                Some(number)
-                    if column.logical_type == LogicalType::Integer && !number.is_whole() =>
-                {
-                    self.fail(row, index, "INVALID_NUMBER", "is no whole number");
-                }
-                number => row.numbers[index] = number,
-            },
-            LogicalType::Boolean => {
-                if flag(value).is_none() {
-                    self.fail(row, index, "INVALID_FLAG", "is neither true nor false");
-                }
-            }
+    /// Returns a draft with what the stages say of a record.
+    pub(super) fn finish(&self, record: Record<'_>) -> Draft {
+        Draft {
+            cells: Some(Cells::of(&record)),
+            observation: observe(self.contract, &record),
+            corrections: self.corrections(&record),
+            marks: record.marks,
+            changes: record.changes,
+            violations: record.violations,
+            ..Draft::default()
         }
     }
 
-    /// Notes what is wrong with a cell, naming line and column, and its value unless it is personal.
-    fn fail(&self, row: &mut Row<'_>, index: usize, reason: &'static str, problem: &str) {
-        let column = &self.contract.columns[index];
-        let position = self.positions.get(index).copied().unwrap_or(index) + 1;
-        let value: String = match row.cells[index] {
-            Some(value) if !column.personal => {
-                format!("`{}` ", value.chars().take(40).collect::<String>())
+    fn corrections(&self, record: &Record<'_>) -> Vec<api::common::Correction> {
+        let told = |it: &super::record::Correction| {
+            let column = &self.contract.columns[it.column];
+            let original = it.original.as_deref().filter(|_| !column.personal);
+            api::common::Correction {
+                field: column.name.clone(),
+                action: it.action.to_proto().into(),
+                method: it.method.to_owned(),
+                original: original.unwrap_or_default().to_owned(),
+                targets: self.contract.targets(it.column),
             }
-            Some(_) => "the value ".to_owned(),
-            None => String::new(),
         };
-        let text = format!(
-            "line {}, column {position} ({}): {value}{problem}",
-            row.line, column.name
-        );
-        row.violations
-            .push(Violation::new(column.name.clone(), reason, text));
+        record.corrections.iter().map(told).collect()
     }
 
-    fn content(&self, row: &Row<'_>) -> Hash {
-        let cells = row
+    fn content(&self, record: &Record<'_>) -> Hash {
+        let cells = record
             .cells
             .iter()
-            .map(|cell| cell.unwrap_or_default().as_bytes());
+            .map(|cell| cell.original().unwrap_or_default().as_bytes());
         self.keys
-            .content(cells.chain(row.rest.iter().map(|cell| cell.as_bytes())))
+            .content(cells.chain(record.rest.iter().map(|cell| cell.as_bytes())))
     }
 
-    fn message_id(
-        &self,
-        row: &mut Row<'_>,
-        content: Hash,
-        seen: &mut Occurrences,
-        marks: &mut Vec<String>,
-    ) -> String {
-        let KeyRule::Columns(columns) = &self.contract.key else {
-            let occurrence = seen.count(content);
-            if occurrence > 1 {
-                marks.push("repeat".to_owned());
-            }
-            return occurrence_id(&content, occurrence);
-        };
-        let mut parts = Vec::with_capacity(columns.len());
-        for &index in columns {
-            match row.cells[index] {
-                Some(part) => parts.push(part),
-                None => {
-                    self.fail(
-                        row,
-                        index,
-                        "MISSING_KEY",
-                        "the value is part of the row's key",
-                    );
-                    return occurrence_id(&content, seen.count(content));
-                }
-            }
+    /// Returns the record's key by these columns. Fails with the first of them that has no value.
+    fn key(&self, columns: &[usize], record: &Record<'_>) -> Result<String, usize> {
+        let missing = columns
+            .iter()
+            .find(|index| record.cells[**index].original.is_none());
+        if let Some(&index) = missing {
+            return Err(index);
         }
+        let parts = columns
+            .iter()
+            .filter_map(|index| record.cells[*index].original());
+        let parts: Vec<&str> = parts.collect();
         let readable = parts.join("/");
         let plain = readable.len() <= MESSAGE_ID_BYTES_MAX && !readable.contains(char::is_control);
-        if plain
-            && columns
-                .iter()
-                .all(|&index| !self.contract.columns[index].personal)
-        {
-            readable
+        let personal = |index: &usize| self.contract.columns[*index].personal;
+        if plain && !columns.iter().any(personal) {
+            Ok(readable)
         } else {
-            hex(&self.keys.content(parts.iter().map(|part| part.as_bytes())))
+            let parts = parts.iter().map(|part| part.as_bytes());
+            Ok(hex(&self.keys.content(parts)))
         }
     }
 
-    fn kind(&self, row: &Row<'_>, marks: &mut Vec<String>) -> String {
-        let applies = |rule: &&super::contract::TypeRule| {
+    fn kind(&self, record: &mut Record<'_>) -> String {
+        let applies = |rule: &&TypeRule| {
             rule.when
                 .as_ref()
-                .is_none_or(|condition| condition.holds(row.cells[condition.column]))
+                .is_none_or(|condition| condition.holds(record.cells[condition.column].text()))
         };
         let Some(rule) = self.contract.types.iter().find(applies) else {
             return String::new();
         };
-        marks.extend(rule.mark.clone());
+        record.marks.extend(rule.mark.clone());
         rule.kind.clone()
     }
 
-    fn event_time(&self, row: &mut Row<'_>) -> Option<chrono::DateTime<chrono::Utc>> {
-        match &self.contract.time {
-            TimeRule::Fixed(time) => Some(*time),
-            TimeRule::Column { column, formats } => {
-                let Some(text) = row.cells[*column] else {
-                    if !self.contract.columns[*column].required {
-                        self.fail(row, *column, "MISSING_VALUE", "an event needs a time");
-                    }
-                    return None;
-                };
-                let time = formats
-                    .iter()
-                    .find_map(|format| format.read(text, self.contract.zone));
-                if time.is_none() {
-                    self.fail(
-                        row,
-                        *column,
-                        "INVALID_TIME",
-                        "is no time of the contract's format",
-                    );
-                }
-                time
+    fn event_time(&self, record: &mut Record<'_>) -> Option<DateTime<Utc>> {
+        let (index, formats) = match &self.contract.time {
+            TimeRule::Fixed(time) => return Some(*time),
+            TimeRule::Column { column, formats } => (*column, formats),
+        };
+        let column = &self.contract.columns[index];
+        let Some(text) = record.cells[index].text() else {
+            if !column.required {
+                record.fail(
+                    self.contract,
+                    index,
+                    "MISSING_VALUE",
+                    "an event needs a time",
+                );
             }
+            return None;
+        };
+        if matches!(
+            column.logical_type,
+            LogicalType::Date | LogicalType::Timestamp
+        ) {
+            return record.cells[index].time;
         }
+        let time = constraints::read_time(column, formats, text, self.contract.zone);
+        if time.is_none() {
+            constraints::fail_time(self.contract, index, record);
+        }
+        time
     }
 
-    fn identifiers(&self, row: &Row<'_>, message_id: &str) -> Vec<Identifier> {
+    fn identifiers(&self, record: &Record<'_>, message_id: &str) -> Vec<Identifier> {
         let identifier = |(namespace, source): &(String, IdentifierSource)| {
             let value = match source {
-                IdentifierSource::Column(index) => row.cells[*index]?,
+                IdentifierSource::Column(index) => record.cells[*index].text()?,
                 IdentifierSource::RowKey => message_id,
             };
             Some(Identifier {
@@ -317,108 +351,93 @@ impl<'a> Mapper<'a> {
                 value: value.to_owned(),
             })
         };
-        self.contract
-            .identifiers
-            .iter()
-            .filter_map(identifier)
-            .collect()
+        let all = self.contract.identifiers.iter();
+        all.filter_map(identifier).collect()
     }
 
     /// Computes an amount in minor units, rounded once, half to even. Missing or wrong numbers are told by their cells.
-    fn amount(&self, field: &str, rule: &Expression, row: &mut Row<'_>) -> Option<Money> {
-        if rule.columns().any(|index| row.numbers[index].is_none()) {
-            return None;
-        }
-        let exact = rule.evaluate(|index| row.numbers[index]);
-        let minor = exact.and_then(|amount| amount.in_units(self.contract.currency_decimals));
-        if minor.is_none() {
-            let text = format!("line {}: the amount is too large", row.line);
-            row.violations
-                .push(Violation::new(field, "AMOUNT_OUT_OF_RANGE", text));
-        }
+    fn amount(&self, field: &str, rule: &Expression, record: &mut Record<'_>) -> Option<Money> {
+        let minor = self.units(
+            field,
+            rule,
+            self.contract.currency_decimals,
+            "the amount is too large",
+            record,
+        )?;
         Some(Money {
             currency_code: self.contract.currency.clone(),
-            minor_units: minor?,
+            minor_units: minor,
         })
     }
 
-    fn items(&self, rule: &ItemRule, row: &mut Row<'_>) -> Vec<Item> {
+    /// Computes an expression in units of `10^-places`.
+    fn units(
+        &self,
+        field: &str,
+        rule: &Expression,
+        places: u32,
+        problem: &str,
+        record: &mut Record<'_>,
+    ) -> Option<i64> {
+        if rule
+            .columns()
+            .any(|index| record.cells[index].number.is_none())
+        {
+            return None;
+        }
+        let exact = rule.evaluate(|index| record.cells[index].number);
+        let units = exact.and_then(|number| number.in_units(places));
+        if units.is_none() {
+            record.fail_part(field, "AMOUNT_OUT_OF_RANGE", problem);
+        }
+        units
+    }
+
+    fn items(&self, rule: &ItemRule, record: &mut Record<'_>) -> Vec<Item> {
         if self.contract.columns[rule.product_id].logical_type == LogicalType::Array {
-            let item = |product: &&str| Item {
-                product_id: (*product).to_owned(),
+            let item = |product: &Cow<'_, str>| Item {
+                product_id: product.clone().into_owned(),
                 quantity_milli: 1000,
                 ..Item::default()
             };
-            return row.rest.iter().map(item).collect();
+            return record.rest.iter().map(item).collect();
         }
-        let Some(product_id) = row.cells[rule.product_id] else {
+        if record.cells[rule.product_id].text.is_none() {
             return Vec::new();
-        };
+        }
         let quantity = match &rule.quantity {
             None => Some(1000),
-            Some(quantity) if quantity.columns().any(|index| row.numbers[index].is_none()) => None,
-            Some(quantity) => {
-                let exact = quantity.evaluate(|index| row.numbers[index]);
-                let milli = exact.and_then(|pieces| pieces.in_units(3));
-                if milli.is_none() {
-                    let text = format!("line {}: the quantity is too large", row.line);
-                    row.violations.push(Violation::new(
-                        "items[0].quantity_milli",
-                        "AMOUNT_OUT_OF_RANGE",
-                        text,
-                    ));
-                }
-                milli
-            }
+            Some(quantity) => self.units(
+                "items[0].quantity_milli",
+                quantity,
+                3,
+                "the quantity is too large",
+                record,
+            ),
         };
-        let unit_price = rule
-            .unit_price
-            .as_ref()
-            .and_then(|price| self.amount("items[0].unit_price", price, row));
+        let price = rule.unit_price.as_ref();
+        let unit_price = price.and_then(|price| self.amount("items[0].unit_price", price, record));
+        let text = |index: usize| record.cells[index].text();
         let category: Vec<&str> = rule
             .category
             .iter()
-            .filter_map(|index| row.cells[*index])
+            .filter_map(|index| text(*index))
             .collect();
         vec![Item {
-            product_id: product_id.to_owned(),
-            name: rule
-                .name
-                .and_then(|index| row.cells[index])
-                .unwrap_or_default()
-                .to_owned(),
+            product_id: text(rule.product_id).unwrap_or_default().to_owned(),
+            name: rule.name.and_then(text).unwrap_or_default().to_owned(),
             category: category.join("/"),
             quantity_milli: quantity.unwrap_or_default(),
             unit_price,
         }]
     }
 
-    fn properties(&self, row: &Row<'_>) -> Option<Struct> {
-        let text = |text: &str| Kind::StringValue(text.to_owned());
+    fn properties(&self, record: &Record<'_>) -> Option<Struct> {
         let mut fields = std::collections::BTreeMap::new();
         for (name, source) in &self.contract.properties {
             let kind = match source {
-                PropertySource::Text(constant) => Some(text(constant)),
-                PropertySource::Column(index) => {
-                    let value = row.cells[*index];
-                    match self.contract.columns[*index].logical_type {
-                        LogicalType::Text => value.map(text),
-                        LogicalType::Number | LogicalType::Integer => {
-                            row.numbers[*index].map(|number| Kind::NumberValue(number.to_f64()))
-                        }
-                        LogicalType::Boolean => value.and_then(flag).map(Kind::BoolValue),
-                        LogicalType::Array => {
-                            let values = row
-                                .rest
-                                .iter()
-                                .map(|cell| Value {
-                                    kind: Some(text(cell)),
-                                })
-                                .collect();
-                            Some(Kind::ListValue(ListValue { values }))
-                        }
-                    }
-                }
+                PropertySource::Text(constant) => Some(Kind::StringValue(constant.clone())),
+                PropertySource::Column(index) => self.property(*index, record),
             };
             if kind.is_some() {
                 fields.insert(name.clone(), Value { kind });
@@ -426,19 +445,31 @@ impl<'a> Mapper<'a> {
         }
         (!fields.is_empty()).then_some(Struct { fields })
     }
+
+    fn property(&self, index: usize, record: &Record<'_>) -> Option<Kind> {
+        let text = |text: &str| Kind::StringValue(text.to_owned());
+        let cell = &record.cells[index];
+        match self.contract.columns[index].logical_type {
+            LogicalType::Text | LogicalType::Date | LogicalType::Timestamp | LogicalType::Time => {
+                cell.text().map(text)
+            }
+            LogicalType::Number | LogicalType::Integer => {
+                cell.number.map(|number| Kind::NumberValue(number.to_f64()))
+            }
+            LogicalType::Boolean => cell.text().and_then(flag).map(Kind::BoolValue),
+            LogicalType::Array => {
+                let value = |cell: &Cow<'_, str>| Value {
+                    kind: Some(text(cell)),
+                };
+                let values = record.rest.iter().map(value).collect();
+                Some(Kind::ListValue(ListValue { values }))
+            }
+        }
+    }
 }
 
 fn occurrence_id(content: &Hash, occurrence: u32) -> String {
     format!("{}-{occurrence}", hex(content))
-}
-
-/// Reads a flag as files write it.
-fn flag(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "y" | "t" => Some(true),
-        "false" | "0" | "no" | "n" | "f" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

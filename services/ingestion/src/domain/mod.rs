@@ -1,9 +1,13 @@
 //! What ingestion decides, without any input or output of its own.
 //!
-//! Read in this order: [`contract`] says what a source's rows look like, [`mapping`] turns a row into a [`draft`] of an
-//! event, [`judge`] standardises the draft and says what shall become of it. [`decimal`], [`instant`], [`mask`] and
-//! [`keys`] are what they stand on.
+//! Read in this order: [`contract`] says what a source's records look like, [`reading`] makes a [`record`] of a row, an
+//! object or a sent event, [`stages`] brings it to standard forms, checks and cleans it, [`mapping`] turns it into a
+//! [`draft`] of an event, [`judge`] says what shall become of that. [`decimal`], [`instant`], [`mask`] and [`keys`] are what
+//! they stand on.
 
+pub mod cells;
+pub mod clean;
+pub mod constraints;
 pub mod contract;
 pub mod counts;
 pub mod decimal;
@@ -13,7 +17,16 @@ pub mod judge;
 pub mod keys;
 pub mod mapping;
 pub mod mask;
+pub mod observe;
+mod paths;
+pub mod reading;
+pub mod record;
+pub mod rules;
 pub mod schedule;
+pub mod stages;
+pub mod standardise;
+pub mod tag;
+pub mod terms;
 mod violation;
 
 pub use violation::Violation;

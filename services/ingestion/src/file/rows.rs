@@ -4,17 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use serde_json::Value;
-
 use super::FileFault;
 use super::delimited::{Delimited, Record, Separator};
 use super::events::event;
 use super::input::Input;
 use super::lines::{Line, Lines};
 use crate::domain::Violation;
+use crate::domain::clean::Baseline;
 use crate::domain::contract::{Contract, Format};
 use crate::domain::draft::Draft;
-use crate::domain::keys::{Keys, hex};
+use crate::domain::keys::Keys;
 use crate::domain::mapping::{Mapper, Occurrences};
 
 /// Bounds on what is held in memory.
@@ -93,6 +92,13 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// Cleans by a baseline.
+    #[must_use]
+    pub fn with_baseline(mut self, baseline: Option<&'a Baseline>) -> Self {
+        self.mapper = self.mapper.with_baseline(baseline);
+        self
+    }
+
     /// Reads the next row, with the line that it begins on. Returns `None` at the end of the file.
     pub fn read_row(&mut self) -> Result<Option<(u64, Draft)>, FileFault> {
         if self.seen.distinct() > self.limits.distinct_rows {
@@ -128,60 +134,19 @@ impl<'a> Rows<'a> {
             Line::End => return Ok(None),
             Line::Broken(problem) => {
                 let content = self.keys.content([lines.bytes()]);
-                let occurrence = self.seen.count(content);
-                Draft {
-                    message_id: format!("{}-{occurrence}", hex(&content)),
-                    source: self.source.to_owned(),
-                    violations: vec![Violation::new(
-                        "",
-                        "INVALID_JSON",
-                        format!("line {line}: {problem}"),
-                    )],
-                    unreadable: true,
-                    content,
-                    ..Draft::default()
-                }
+                let text = format!("line {line}: {problem}");
+                let violation = Violation::new("", "INVALID_JSON", text);
+                self.mapper.unreadable(content, violation, &mut self.seen)
             }
             Line::Object(object) if self.contract.file.format == Format::Events => {
                 let mut violations = Vec::new();
                 let mut event = event(&object, line, &mut violations);
                 event.source = self.source.to_owned();
-                let mut draft = Draft::from_event(event, self.keys);
-                draft.violations.splice(0..0, violations);
-                draft.history_delay = Some(self.contract.delay);
-                draft
+                self.mapper.event(event, violations)
             }
-            Line::Object(object) => {
-                let texts: Vec<String> = self
-                    .contract
-                    .columns
-                    .iter()
-                    .flat_map(|column| field_texts(&object, &column.name))
-                    .collect();
-                let cells: Vec<&str> = texts.iter().map(String::as_str).collect();
-                self.mapper.draft(&cells, line, &mut self.seen)
-            }
+            Line::Object(object) => self.mapper.object(&object, line, &mut self.seen),
         };
         Ok(Some((line, draft)))
-    }
-}
-
-/// Returns the texts of a field by its path; a list gives one per element, anything missing an empty one.
-fn field_texts(object: &Value, path: &str) -> Vec<String> {
-    let found = object.get(path).or_else(|| {
-        path.split('.')
-            .try_fold(object, |value, name| value.get(name))
-    });
-    let text = |value: &Value| match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    match found {
-        None => vec![String::new()],
-        Some(Value::Array(elements)) if !elements.is_empty() => elements.iter().map(text).collect(),
-        Some(Value::Array(_)) => vec![String::new()],
-        Some(value) => vec![text(value)],
     }
 }
 

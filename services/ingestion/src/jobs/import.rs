@@ -19,9 +19,10 @@ use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
 use crate::config::ImportConfig;
-use crate::domain::contract::{self, Contract};
+use crate::domain::contract;
 use crate::domain::counts::{Counts, Summary};
 use crate::domain::judge::{Judged, Tenant, Verdict};
+use crate::domain::terms::Terms;
 use crate::file::{FileFault, Limits, Rows};
 use crate::intake::Intake;
 use crate::rpc::invalid_contract;
@@ -92,7 +93,7 @@ impl Importer {
 struct Reading {
     path: PathBuf,
     file_name: String,
-    contract: Contract,
+    terms: Terms,
     source: String,
     tenant: Tenant,
     skip: i64,
@@ -110,8 +111,13 @@ impl Reading {
             record_bytes: config.record_bytes_max,
             distinct_rows: config.distinct_rows_max,
         };
-        let what = (&self.contract, self.source.as_str(), intake.keys());
-        let mut rows = Rows::open(&self.path, &self.file_name, what, limits, self.read.clone())?;
+        let Some(contract) = self.terms.contract.as_deref() else {
+            let problem = "the source has no contract by which a file could be read";
+            return Err(FileFault::new(&self.file_name, 0, 0, problem));
+        };
+        let what = (contract, self.source.as_str(), intake.keys());
+        let mut rows = Rows::open(&self.path, &self.file_name, what, limits, self.read.clone())?
+            .with_baseline(self.terms.baseline.as_deref());
         let mut chunk = Chunk::default();
         let mut number = 0;
         loop {
@@ -130,7 +136,7 @@ impl Reading {
             if number > self.skip {
                 chunk
                     .events
-                    .push(intake.judge(&self.tenant, &self.contract.policies, draft));
+                    .push(intake.judge(&self.tenant, &self.terms, draft));
                 chunk.lines.push(line);
             }
         }
@@ -154,7 +160,7 @@ impl OperationHandler for Importer {
         let reading = Reading {
             path,
             file_name: upload.file_name.clone(),
-            contract,
+            terms: Terms::of(contract),
             source: request.source,
             tenant: tenant.clone(),
             skip: done.rows_done,

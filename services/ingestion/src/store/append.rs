@@ -323,7 +323,10 @@ async fn write_quarantine(
         ("times", Kind::BigInt),
     ]);
     for (event_id, (item, judged, times)) in kept {
-        let Verdict::Quarantine { kept, violations } = &judged.verdict else {
+        let Verdict::Quarantine {
+            kept, violations, ..
+        } = &judged.verdict
+        else {
             continue;
         };
         let told: Vec<_> = violations

@@ -3,15 +3,41 @@
 //! Written as Open Data Contract Standard YAML. The standard's `schema` names and types the columns; what the standard
 //! has no words for stands in its `customProperties`, under the property `clientele`.
 
+mod alerts;
+mod class;
+mod clean;
 mod condition;
+mod constraints;
+mod duplicates;
 mod expression;
+mod jdk;
+mod masking;
 mod node;
 mod parse;
+mod path;
+mod references;
+mod schema;
+mod sections;
 mod shape;
+mod sla;
+mod standardise;
+mod tags;
+mod targets;
+mod weights;
 
+pub use alerts::Alerts;
+pub use class::PersonalClass;
+pub use clean::Clean;
 pub use condition::{Condition, Test};
+pub use constraints::{Constraints, End, Form, Pattern, Range, read_time, read_time_of_day};
+pub use duplicates::Duplicates;
 pub use expression::Expression;
+pub use masking::Mask;
 pub use parse::parse;
+pub use path::{ItemPart, MoneyPart, Path, Step};
+pub use standardise::Standardise;
+pub use tags::Tagging;
+pub use weights::Weights;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -32,6 +58,8 @@ pub struct Contract {
     pub file: FileShape,
     /// Columns in the order of the schema.
     pub columns: Vec<Column>,
+    /// Places of the columns in an event, for sources of events.
+    pub paths: Vec<Path>,
     /// When the events happened.
     pub time: TimeRule,
     /// Zone of local times.
@@ -56,6 +84,14 @@ pub struct Contract {
     pub properties: Vec<(String, PropertySource)>,
     /// What becomes of personal properties.
     pub policies: Policies,
+    /// How old data may be when they come.
+    pub freshness: Option<TimeDelta>,
+    /// Which records are near duplicates.
+    pub duplicates: Option<Duplicates>,
+    /// When to raise an alert.
+    pub alerts: Alerts,
+    /// How the dimensions of quality weigh.
+    pub weights: Weights,
 }
 
 /// How a file is written.
@@ -91,10 +127,17 @@ pub enum Format {
 }
 
 /// Type of the values of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogicalType {
-    /// Text, and times, which the time rule reads.
+    /// Text.
+    #[default]
     Text,
+    /// A day.
+    Date,
+    /// A moment.
+    Timestamp,
+    /// A time of day.
+    Time,
     /// A decimal number.
     Number,
     /// A whole number.
@@ -105,8 +148,8 @@ pub enum LogicalType {
     Array,
 }
 
-/// A column of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A column of the file, or, for events, a path in them.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Column {
     /// Name, as in the header.
     pub name: String,
@@ -114,8 +157,24 @@ pub struct Column {
     pub logical_type: LogicalType,
     /// Whether a row without a value is at fault.
     pub required: bool,
+    /// Whether no two records may have the same value.
+    pub unique: bool,
     /// Whether its values may not be repeated in messages.
     pub personal: bool,
+    /// What kind of personal data it holds.
+    pub class: Option<PersonalClass>,
+    /// Unit of measure of its numbers.
+    pub unit: Option<String>,
+    /// What its values may be, beyond their type.
+    pub constraints: Constraints,
+    /// How its values are brought to standard forms.
+    pub standard: Option<Standardise>,
+    /// How gaps are filled and outliers treated.
+    pub clean: Option<Clean>,
+    /// How its values are masked.
+    pub mask: Option<Mask>,
+    /// How its texts are tagged.
+    pub tags: Option<Tagging>,
 }
 
 /// When the events happened.

@@ -1,19 +1,14 @@
 //! Reads a contract and lists every mistake in it.
 
-use std::collections::BTreeSet;
-
-use chrono::{DateTime, TimeDelta};
-use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::node::{Mistakes, Node};
-use super::shape;
 use super::{
-    Column, Contract, Format, IdentifierSource, KeyRule, LogicalType, PropertySource, TimeRule,
+    Column, Contract, Format, TimeRule, alerts, duplicates, path, references, schema, sections,
+    shape, sla, weights,
 };
 use crate::domain::Violation;
-use crate::domain::decimal::{currency_decimals, is_currency_code};
-use crate::domain::instant::TimeFormat;
+use crate::domain::decimal::currency_decimals;
 use crate::domain::mask::{Policies, Policy};
 
 /// Name of the custom property that holds the mapping to events.
@@ -56,6 +51,14 @@ const MAPPING_KEYS: &[&str] = &[
     "items",
     "properties",
     "personal",
+    "standardise",
+    "clean",
+    "mask",
+    "tags",
+    "duplicates",
+    "rules",
+    "alerts",
+    "weights",
 ];
 
 /// Reads a contract from YAML. Fails with every mistake, each with its path in the document.
@@ -88,6 +91,75 @@ pub fn parse(yaml: &str) -> Result<Contract, Vec<Violation>> {
 }
 
 fn read(root: &Node<'_>) -> Option<Contract> {
+    let (id, name, version) = head(root)?;
+    let mapping = mapping(root)?;
+    mapping.only(MAPPING_KEYS);
+    let zone = references::zone(&mapping);
+    let file = shape::file(&mapping);
+    let events = file.format == Format::Events;
+    // Events need no schema; where there is one, its columns are paths in the event.
+    let (mut columns, primary_key) = match events && root.get("schema").is_none() {
+        true => (Vec::new(), Vec::new()),
+        false => schema::columns(root, zone),
+    };
+    let (time, delay) = references::time(&mapping, &columns, zone, events);
+    share_formats(&time, &mut columns);
+    sections::of_columns(&mapping, &mut columns);
+    let currency = mapping.get("currency");
+    let currency = currency.and_then(|node| references::currency(&node));
+    let currency = currency.unwrap_or_default();
+    let decimals = mapping
+        .get("currencyDecimals")
+        .and_then(|node| shape::small_number(&node, 6));
+    let value = mapping
+        .get("value")
+        .and_then(|node| shape::expression(&node, &columns));
+    let items = mapping
+        .get("items")
+        .and_then(|node| shape::items(&node, &columns));
+    let prices = items.as_ref().is_some_and(|it| it.unit_price.is_some());
+    if currency.is_empty() && (value.is_some() || prices) {
+        mapping.wrong("MISSING", "amounts need a `currency`");
+    }
+    let (identifiers, types) = match events {
+        true => (Vec::new(), Vec::new()),
+        false => (
+            references::identifiers(&mapping, &columns),
+            shape::types(&mapping, &columns),
+        ),
+    };
+    let section = |name: &str| mapping.get(name);
+    Some(Contract {
+        id,
+        name,
+        version,
+        time,
+        zone,
+        delay,
+        currency_decimals: decimals.unwrap_or_else(|| currency_decimals(&currency)),
+        currency,
+        identifiers,
+        key: references::key(&mapping, &columns, primary_key),
+        types,
+        value,
+        items,
+        properties: references::properties(&mapping, &columns),
+        policies: policies(&mapping),
+        freshness: sla::freshness(root),
+        duplicates: section("duplicates").and_then(|node| duplicates::read(&node, &columns)),
+        alerts: alerts::read(section("alerts").as_ref(), &columns),
+        weights: weights::read(section("weights").as_ref(), &columns),
+        paths: match events {
+            true => path::of_columns(root, &columns),
+            false => Vec::new(),
+        },
+        file,
+        columns,
+    })
+}
+
+/// Reads what a contract is called; `None` only when it is no document at all.
+fn head(root: &Node<'_>) -> Option<(String, String, String)> {
     root.only(STANDARD_KEYS);
     let api_version = root.need("apiVersion");
     if let Some(node) = &api_version
@@ -103,76 +175,23 @@ fn read(root: &Node<'_>) -> Option<Contract> {
     {
         node.wrong("WRONG_KIND", "the kind must be `DataContract`");
     }
-    let id = root
-        .need("id")
-        .and_then(|node| node.text())
-        .unwrap_or_default();
-    let version = root
-        .need("version")
-        .and_then(|node| node.text())
-        .unwrap_or_default();
-    let name = root
-        .get("name")
-        .and_then(|node| node.text())
-        .unwrap_or_else(|| id.clone());
-    let mapping = mapping(root)?;
-    mapping.only(MAPPING_KEYS);
-    let file = shape::file(&mapping);
-    let (columns, primary_key) = match file.format {
-        Format::Events => (Vec::new(), Vec::new()),
-        _ => columns(root),
+    let needed = |name: &str| root.need(name).and_then(|node| node.text());
+    let id = needed("id").unwrap_or_default();
+    let version = needed("version").unwrap_or_default();
+    let name = root.get("name").and_then(|node| node.text());
+    Some((id.clone(), name.unwrap_or(id), version))
+}
+
+/// Gives the column that tells the time of an event the formats of the time rule, so that its values are read once.
+fn share_formats(time: &TimeRule, columns: &mut [Column]) {
+    let TimeRule::Column { column, formats } = time else {
+        return;
     };
-    let reader = Reader { columns: &columns };
-    let (time, zone, delay) = reader.time(&mapping, file.format == Format::Events);
-    let currency = mapping
-        .get("currency")
-        .and_then(|node| reader.currency(&node))
-        .unwrap_or_default();
-    let decimals = mapping
-        .get("currencyDecimals")
-        .and_then(|node| shape::small_number(&node, 6));
-    let maps = file.format != Format::Events;
-    let value = mapping
-        .get("value")
-        .and_then(|node| shape::expression(&node, &columns));
-    let items = mapping
-        .get("items")
-        .and_then(|node| shape::items(&node, &columns));
-    if currency.is_empty()
-        && (value.is_some()
-            || items
-                .as_ref()
-                .is_some_and(|items| items.unit_price.is_some()))
+    if let Some(column) = columns.get_mut(*column)
+        && !formats.is_empty()
     {
-        mapping.wrong("MISSING", "amounts need a `currency`");
+        column.constraints.formats = formats.clone();
     }
-    Some(Contract {
-        id,
-        name,
-        version,
-        time,
-        zone,
-        delay,
-        currency_decimals: decimals.unwrap_or_else(|| currency_decimals(&currency)),
-        currency,
-        identifiers: if maps {
-            reader.identifiers(&mapping)
-        } else {
-            Vec::new()
-        },
-        key: reader.key(&mapping, primary_key),
-        types: if maps {
-            shape::types(&mapping, &columns)
-        } else {
-            Vec::new()
-        },
-        value,
-        items,
-        properties: reader.properties(&mapping),
-        policies: policies(&mapping),
-        file,
-        columns,
-    })
 }
 
 /// Finds the mapping among the custom properties.
@@ -194,81 +213,6 @@ fn mapping<'a>(root: &Node<'a>) -> Option<Node<'a>> {
     None
 }
 
-/// Reads the columns and the primary key of the first object of the schema.
-fn columns(root: &Node<'_>) -> (Vec<Column>, Vec<usize>) {
-    let Some(schema) = root.need("schema") else {
-        return Default::default();
-    };
-    let objects = schema.list();
-    let [object] = objects.as_slice() else {
-        schema.wrong(
-            "UNSUPPORTED",
-            "exactly one object is expected, the rows of the file",
-        );
-        return Default::default();
-    };
-    let Some(properties) = object.need("properties") else {
-        return Default::default();
-    };
-    let properties = properties.list();
-    let mut columns = Vec::new();
-    let mut keys: Vec<(i64, usize)> = Vec::new();
-    let mut seen = BTreeSet::new();
-    for (index, node) in properties.iter().enumerate() {
-        let Some(name) = node.need("name").and_then(|name| name.text()) else {
-            continue;
-        };
-        if !seen.insert(name.clone()) {
-            node.wrong("DUPLICATE", format!("the column `{name}` is named twice"));
-        }
-        let logical_type = node
-            .need("logicalType")
-            .map_or(LogicalType::Text, |node| logical_type(&node));
-        if logical_type == LogicalType::Array && index + 1 < properties.len() {
-            node.wrong("UNSUPPORTED", "only the last column can be an array");
-        }
-        if node.get("primaryKey").and_then(|flag| flag.flag()) == Some(true) {
-            let position = node
-                .get("primaryKeyPosition")
-                .and_then(|position| position.value.as_i64());
-            keys.push((position.unwrap_or(index as i64), index));
-        }
-        let classified = node.get("classification").and_then(|class| class.text());
-        columns.push(Column {
-            name,
-            logical_type,
-            required: node
-                .get("required")
-                .and_then(|flag| flag.flag())
-                .unwrap_or(false),
-            personal: classified
-                .is_some_and(|class| ["personal", "restricted", "pii"].contains(&class.as_str())),
-        });
-    }
-    if columns.is_empty() {
-        object.wrong("MISSING", "at least one column is required");
-    }
-    keys.sort_unstable();
-    (columns, keys.into_iter().map(|(_, index)| index).collect())
-}
-
-fn logical_type(node: &Node<'_>) -> LogicalType {
-    match node.text().as_deref() {
-        Some("string" | "date" | "timestamp" | "time") | None => LogicalType::Text,
-        Some("number") => LogicalType::Number,
-        Some("integer") => LogicalType::Integer,
-        Some("boolean") => LogicalType::Boolean,
-        Some("array") => LogicalType::Array,
-        Some(_) => {
-            node.wrong(
-                "UNSUPPORTED",
-                "use string, date, timestamp, time, number, integer, boolean or array",
-            );
-            LogicalType::Text
-        }
-    }
-}
-
 /// What becomes of personal properties.
 fn policies(mapping: &Node<'_>) -> Policies {
     let mut policies = Policies::default();
@@ -285,149 +229,9 @@ fn policies(mapping: &Node<'_>) -> Policies {
     policies
 }
 
-/// Reads what refers to columns.
-struct Reader<'a> {
-    columns: &'a [Column],
-}
-
-impl Reader<'_> {
-    fn column(&self, node: &Node<'_>) -> Option<usize> {
-        shape::column(node, self.columns)
-    }
-
-    fn time(&self, mapping: &Node<'_>, events: bool) -> (TimeRule, Tz, TimeDelta) {
-        let nothing = TimeRule::Fixed(DateTime::UNIX_EPOCH);
-        let time = if events {
-            mapping.get("time")
-        } else {
-            mapping.need("time")
-        };
-        let Some(node) = time else {
-            return (nothing, Tz::UTC, TimeDelta::zero());
-        };
-        node.only(&["column", "formats", "fixed", "zone", "delay"]);
-        let zone = node.get("zone").map_or(Tz::UTC, |node| {
-            node.text()
-                .and_then(|name| name.parse().ok())
-                .unwrap_or_else(|| {
-                    node.wrong(
-                        "INVALID_ZONE",
-                        "an IANA time zone is expected, for example `Europe/London`",
-                    );
-                    Tz::UTC
-                })
-        });
-        let delay = node
-            .get("delay")
-            .and_then(|node| shape::delay(&node))
-            .unwrap_or_default();
-        if events {
-            return (nothing, zone, delay);
-        }
-        if let Some(fixed) = node.get("fixed") {
-            let format = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"]
-                .into_iter()
-                .filter_map(TimeFormat::parse);
-            let text = fixed.text().unwrap_or_default();
-            let read = format
-                .into_iter()
-                .find_map(|format| format.read(&text, zone));
-            if read.is_none() {
-                fixed.wrong(
-                    "INVALID_TIME",
-                    "a local time such as `2010-12-01 08:26:00` or a day is expected",
-                );
-            }
-            return (read.map_or(nothing, TimeRule::Fixed), zone, delay);
-        }
-        let column = node
-            .need("column")
-            .and_then(|node| self.column(&node))
-            .unwrap_or_default();
-        let formats = node
-            .need("formats")
-            .map(|node| self.formats(&node))
-            .unwrap_or_default();
-        (TimeRule::Column { column, formats }, zone, delay)
-    }
-
-    fn formats(&self, node: &Node<'_>) -> Vec<TimeFormat> {
-        let format = |node: &Node<'_>| {
-            let format = node.text().and_then(|text| TimeFormat::parse(&text));
-            if format.is_none() {
-                node.wrong(
-                    "INVALID_FORMAT",
-                    "use unix, unix_ms, rfc3339 or a pattern such as `%Y-%m-%d %H:%M:%S`",
-                );
-            }
-            format
-        };
-        node.list_or_one().iter().filter_map(format).collect()
-    }
-
-    fn currency(&self, node: &Node<'_>) -> Option<String> {
-        let code = node.text()?;
-        if !is_currency_code(&code) {
-            node.wrong(
-                "INVALID_CURRENCY",
-                "an ISO 4217 code is expected, for example `GBP`",
-            );
-        }
-        Some(code)
-    }
-
-    fn identifiers(&self, mapping: &Node<'_>) -> Vec<(String, IdentifierSource)> {
-        let Some(node) = mapping.need("identifiers") else {
-            return Vec::new();
-        };
-        let entries = node.entries();
-        if entries.is_empty() {
-            node.wrong("MISSING", "at least one identifier is required");
-        }
-        let source = |(name, node): (&str, Node<'_>)| {
-            let source = match node.value.as_str() {
-                Some("$row") => IdentifierSource::RowKey,
-                _ => IdentifierSource::Column(self.column(&node)?),
-            };
-            Some((name.to_owned(), source))
-        };
-        entries.into_iter().filter_map(source).collect()
-    }
-
-    fn key(&self, mapping: &Node<'_>, primary_key: Vec<usize>) -> KeyRule {
-        match mapping.get("key") {
-            Some(node) if node.value.as_str() == Some("content_and_occurrence") => {
-                KeyRule::ContentAndOccurrence
-            }
-            Some(node) => KeyRule::Columns(
-                node.list_or_one()
-                    .iter()
-                    .filter_map(|node| self.column(node))
-                    .collect(),
-            ),
-            None if primary_key.is_empty() => KeyRule::ContentAndOccurrence,
-            None => KeyRule::Columns(primary_key),
-        }
-    }
-
-    fn properties(&self, mapping: &Node<'_>) -> Vec<(String, PropertySource)> {
-        let source = |(name, node): (&str, Node<'_>)| {
-            let source = match node.get("text") {
-                Some(text) => PropertySource::Text(text.text()?),
-                None => PropertySource::Column(self.column(&node)?),
-            };
-            Some((name.to_owned(), source))
-        };
-        let entries = mapping
-            .get("properties")
-            .map(|node| node.entries())
-            .unwrap_or_default();
-        entries.into_iter().filter_map(source).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::KeyRule;
     use super::*;
 
     const GOOD: &str = include_str!("../../../../../tests/contracts/online_retail.yaml");

@@ -86,12 +86,17 @@ pub(super) fn column(node: &Node<'_>, columns: &[Column]) -> Option<usize> {
     let name = node.text()?;
     let index = columns.iter().position(|column| column.name == name);
     if index.is_none() {
-        node.wrong(
-            "UNKNOWN_COLUMN",
-            format!("the schema has no column `{name}`"),
-        );
+        unknown_column(node, &name);
     }
     index
+}
+
+/// Says that no column has this name.
+pub(super) fn unknown_column(node: &Node<'_>, name: &str) {
+    node.wrong(
+        "UNKNOWN_COLUMN",
+        format!("the schema has no column `{name}`"),
+    );
 }
 
 /// Reads a whole number from 0 to `most`.

@@ -1,0 +1,37 @@
+//! On what terms the data of one source are taken.
+
+use std::sync::{Arc, LazyLock};
+
+use super::clean::Baseline;
+use super::contract::Contract;
+use super::mask::Policies;
+
+/// By what the records of one source are judged. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Contract of the source; absent when it has none and sends plain events.
+    pub contract: Option<Arc<Contract>>,
+    /// Revision of the registered contract; 0 when it is not a registered one.
+    pub revision: i64,
+    /// Baseline in force.
+    pub baseline: Option<Arc<Baseline>>,
+}
+
+static PLAIN: LazyLock<Policies> = LazyLock::new(Policies::default);
+
+impl Terms {
+    /// Terms of a contract that is not registered, such as that of a single import.
+    pub fn of(contract: Contract) -> Self {
+        Self {
+            contract: Some(Arc::new(contract)),
+            ..Self::default()
+        }
+    }
+
+    /// Returns what becomes of personal properties.
+    pub fn policies(&self) -> &Policies {
+        self.contract
+            .as_ref()
+            .map_or(&PLAIN, |contract| &contract.policies)
+    }
+}
