@@ -11,6 +11,7 @@ use tonic::Status;
 use crate::domain::draft::Draft;
 use crate::domain::judge::{Judge, Judged, Tenant, Tolerance, is_source_name};
 use crate::domain::keys::Keys;
+use crate::domain::mapping::Mapper;
 use crate::domain::terms::Terms;
 use crate::metrics::Metrics;
 use crate::sources::{RegisteredSource, SourceError, Sources};
@@ -79,6 +80,33 @@ impl Intake {
         judge.judge(draft)
     }
 
+    /// Judges what was sent: that of registered sources on their terms, by the same stages as a file's rows.
+    pub fn judge_sent(
+        &self,
+        tenant: &Tenant,
+        events: Vec<Event>,
+        sources: &BTreeMap<String, Arc<RegisteredSource>>,
+    ) -> Arc<[Judged]> {
+        let plain = Terms::default();
+        let terms: BTreeMap<&str, Terms> = sources
+            .iter()
+            .map(|(id, source)| (id.as_str(), source.terms()))
+            .collect();
+        let judged = |event: Event| match terms.get_key_value(event.source.as_str()) {
+            Some((source, terms)) => {
+                let draft = match terms.contract.as_deref() {
+                    Some(contract) => Mapper::of_sent(contract, source, &self.keys)
+                        .with_baseline(terms.baseline.as_deref())
+                        .take(event),
+                    None => Draft::from_event(event, &self.keys),
+                };
+                self.judge(tenant, terms, draft)
+            }
+            None => self.judge(tenant, &plain, Draft::from_event(event, &self.keys)),
+        };
+        events.into_iter().map(judged).collect()
+    }
+
     /// Returns the registered ones among the sources of events. Fails when one is paused, or is at another revision of its
     /// contract than the one asked for, where one is.
     pub async fn admit(
@@ -124,13 +152,9 @@ impl Intake {
             .tenant(id)
             .await
             .map_err(|fault| runtime::fault::status(&fault))?;
-        self.admit(&tenant, &events, revision).await?;
+        let admitted = self.admit(&tenant, &events, revision).await?;
         self.metrics.received(&tenant.id, events.len());
-        let terms = Terms::default();
-        let judged: Arc<[Judged]> = events
-            .into_iter()
-            .map(|event| self.judge(&tenant, &terms, Draft::from_event(event, &self.keys)))
-            .collect();
+        let judged: Arc<[Judged]> = self.judge_sent(&tenant, events, &admitted);
         let outcomes = self
             .commit(&tenant, judged.clone(), None)
             .await

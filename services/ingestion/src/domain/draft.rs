@@ -7,9 +7,9 @@ use prost_types::Struct;
 
 use super::Violation;
 use super::cells::Cells;
+use super::keys::{Hash, Keys, hex};
 use super::observe::Observation;
 use super::record::Change;
-use super::keys::{Hash, Keys, hex};
 
 /// Longest message id, in bytes.
 pub const MESSAGE_ID_BYTES_MAX: usize = 128;

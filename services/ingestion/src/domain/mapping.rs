@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use api::common::{Event, Identifier, Item, Money};
 use chrono::{DateTime, Utc};
+use prost::Message;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 use serde_json::Value as Json;
@@ -13,7 +14,7 @@ use super::cells::Cells;
 use super::clean::Baseline;
 use super::constraints::flag;
 use super::contract::{
-    Contract, Expression, IdentifierSource, ItemRule, KeyRule, LogicalType, PropertySource,
+    Contract, Expression, Format, IdentifierSource, ItemRule, KeyRule, LogicalType, PropertySource,
     TimeRule, TypeRule,
 };
 use super::draft::{Draft, MESSAGE_ID_BYTES_MAX};
@@ -127,6 +128,16 @@ impl<'a> Mapper<'a> {
             unreadable: true,
             content,
             ..Draft::default()
+        }
+    }
+
+    /// Maps what was sent: an event where the contract's columns are paths in events, otherwise a record.
+    pub fn take(&self, event: Event) -> Draft {
+        if self.contract.file.format == Format::Events {
+            self.event(event, Vec::new())
+        } else {
+            let size = event.encoded_len();
+            self.sent(&event, size)
         }
     }
 

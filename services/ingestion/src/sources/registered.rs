@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::SourceError;
 use crate::domain::contract::{self, Contract};
+use crate::domain::terms::Terms;
 use crate::store::sources::{self, SourceRow};
 
 /// Most sources that are remembered, unknown ones among them.
@@ -63,6 +64,15 @@ impl RegisteredSource {
                 .and_then(runtime::time::duration_from_proto),
             definition: row.definition,
         })
+    }
+
+    /// Returns on what terms its data are taken.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            contract: self.contract.clone(),
+            revision: self.revision,
+            ..Terms::default()
+        }
     }
 
     /// Fails unless the source takes data now and, where a revision of the contract is asked for, has that one.

@@ -7,12 +7,11 @@ pub(super) fn to_strftime(pattern: &str) -> Option<String> {
     let mut rest = pattern;
     let mut fields = 0;
     while let Some(first) = rest.chars().next() {
-        if first == '\'' {
-            let inner = &rest[1..];
-            let end = inner.find('\'')?;
-            // Two quotation marks are one.
-            out.push_str(if end == 0 { "'" } else { &inner[..end] });
-            rest = &inner[end + 1..];
+        if let Some(inner) = rest.strip_prefix("''") {
+            out.push('\'');
+            rest = inner;
+        } else if first == '\'' {
+            rest = quoted(&rest[1..], &mut out)?;
         } else if first.is_ascii_alphabetic() {
             let count = rest.bytes().take_while(|byte| *byte == first as u8).count();
             out.push_str(field(first, count)?);
@@ -26,6 +25,23 @@ pub(super) fn to_strftime(pattern: &str) -> Option<String> {
         }
     }
     (fields > 0).then_some(out)
+}
+
+/// Copies a text up to its closing quotation mark; two of them are one that belongs to the text. Returns what follows.
+fn quoted<'a>(text: &'a str, out: &mut String) -> Option<&'a str> {
+    let mut rest = text;
+    loop {
+        let end = rest.find('\'')?;
+        out.push_str(&rest[..end].replace('%', "%%"));
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('\'') {
+            Some(more) => {
+                out.push('\'');
+                rest = more;
+            }
+            None => return Some(rest),
+        }
+    }
 }
 
 fn field(letter: char, count: usize) -> Option<&'static str> {
