@@ -1,6 +1,7 @@
 //! The catalogue: every feature with its name, meaning, unit and owner. Code, documents and answers all come from it.
 
 mod behaviour;
+mod governance;
 mod habits;
 mod value;
 
@@ -10,7 +11,7 @@ use crate::compute::{Answer, Facts};
 use crate::state::Accumulator;
 
 /// Version of the catalogue. Rises when a feature is added, removed or changes its meaning.
-pub const CATALOGUE_VERSION: i32 = 1;
+pub const CATALOGUE_VERSION: i32 = 2;
 
 /// Type of a feature's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,31 @@ impl PersonalData {
     }
 }
 
+/// What of the facts that cleaning may fill or change a feature is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MadeOf {
+    /// None of them.
+    Other,
+    /// Values, quantities and prices of orders and refunds.
+    Amounts,
+    /// Ratings.
+    Ratings,
+    /// Answers to the recommendation question.
+    Recommendations,
+}
+
+impl MadeOf {
+    /// Returns its name: `amounts`, `ratings`, `recommendations`, or nothing.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Other => "",
+            Self::Amounts => "amounts",
+            Self::Ratings => "ratings",
+            Self::Recommendations => "recommendations",
+        }
+    }
+}
+
 /// Definition of one feature.
 #[derive(Debug, Clone, Copy)]
 pub struct Definition {
@@ -82,6 +108,8 @@ pub struct Definition {
     pub personal_data: PersonalData,
     /// Version of the catalogue that introduced it.
     pub since_version: i32,
+    /// What decides whether its value is told to be corrected.
+    pub made_of: MadeOf,
     pub(crate) accumulator: Option<Accumulator>,
     /// Computed from sums that keep no days: unknown as of a day before the newest event's.
     pub(crate) undated: bool,
@@ -114,6 +142,7 @@ impl Family {
             owner: self.owner,
             personal_data: PersonalData::Pseudonymous,
             since_version: 1,
+            made_of: MadeOf::Other,
             accumulator: None,
             undated: false,
             compute,
@@ -155,6 +184,16 @@ impl Definition {
         self
     }
 
+    const fn of(mut self, what: MadeOf) -> Self {
+        self.made_of = what;
+        self
+    }
+
+    const fn since(mut self, version: i32) -> Self {
+        self.since_version = version;
+        self
+    }
+
     const fn flag(mut self) -> Self {
         self.value_type = ValueType::Flag;
         self
@@ -187,6 +226,7 @@ static CATALOGUE: LazyLock<Vec<Definition>> = LazyLock::new(|| {
         .iter()
         .chain(habits::FAMILIES)
         .chain(behaviour::FAMILIES)
+        .chain(governance::FAMILIES)
         .flat_map(|it| it.iter().copied())
         .collect();
     all.sort_by_key(|it| it.name);
@@ -232,6 +272,11 @@ mod tests {
                     .chars()
                     .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
                 "{}",
+                it.name
+            );
+            assert!(
+                it.unit != "minor_units" || it.made_of == MadeOf::Amounts,
+                "{}: money is made of amounts",
                 it.name
             );
             assert!(

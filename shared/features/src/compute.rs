@@ -1,9 +1,9 @@
 //! From a state to a row of features.
 
-use crate::catalogue::{Definition, catalogue, position};
+use crate::catalogue::{Definition, MadeOf, catalogue, position};
 use crate::ladder::Windowed;
 use crate::purchases::PurchaseDay;
-use crate::state::{CustomerState, Moment, NEVER, money};
+use crate::state::{CustomerState, Moment, NEVER, column, money};
 
 /// Moment as of which features are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,9 @@ pub struct Cell {
     pub status: Status,
     /// Whether it was read from weeks or estimates because exact counts are no longer kept.
     pub approximate: bool,
+    /// Whether amounts or answers in its window were filled or changed by cleaning. Where days are no longer kept apart, the
+    /// window's ends are taken to the week or more.
+    pub corrected: bool,
 }
 
 /// All features of one customer, in the order of [`catalogue`].
@@ -126,25 +129,20 @@ fn cell(definition: &Definition, facts: &Facts<'_>) -> Cell {
             value: None,
             status: Status::Unknown,
             approximate: false,
+            corrected: false,
         };
     }
     let answer = (definition.compute)(facts);
-    match (answer.value, definition.default) {
-        (Some(value), _) => Cell {
-            value: Some(value),
-            status: Status::Present,
-            approximate: answer.approximate,
-        },
-        (None, Some(default)) => Cell {
-            value: Some(Value::Number(default)),
-            status: Status::Default,
-            approximate: answer.approximate,
-        },
-        (None, None) => Cell {
-            value: None,
-            status: Status::Unknown,
-            approximate: answer.approximate,
-        },
+    let (value, status) = match (answer.value, definition.default) {
+        (Some(value), _) => (Some(value), Status::Present),
+        (None, Some(default)) => (Some(Value::Number(default)), Status::Default),
+        (None, None) => (None, Status::Unknown),
+    };
+    Cell {
+        corrected: status == Status::Present && facts.is_corrected(definition),
+        value,
+        status,
+        approximate: answer.approximate,
     }
 }
 
@@ -246,6 +244,27 @@ impl<'a> Facts<'a> {
     /// Sums a column of the purchases over the whole life until the day.
     pub(crate) fn money_for_life(&self, column: i32) -> i64 {
         self.state.purchases.sum(column, 0, self.day).value
+    }
+
+    /// Returns whether what a feature was computed from holds anything that cleaning filled or changed.
+    fn is_corrected(&self, definition: &Definition) -> bool {
+        match definition.made_of {
+            MadeOf::Other => false,
+            MadeOf::Amounts => 0 < self.corrected_amounts(definition.window_days as i32).value,
+            MadeOf::Ratings => 0 < self.state.ratings.corrected,
+            MadeOf::Recommendations => 0 < self.state.recommendations.corrected,
+        }
+    }
+
+    /// Orders and refunds with corrected amounts among the last `days`; 0 means the whole life.
+    pub(crate) fn corrected_amounts(&self, days: i32) -> Windowed {
+        match days {
+            0 => self
+                .state
+                .activity
+                .sum(column::CORRECTED_AMOUNTS, 0, self.day),
+            days => self.activity(column::CORRECTED_AMOUNTS, days),
+        }
     }
 
     /// Purchase days among the last `days`.

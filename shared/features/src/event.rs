@@ -165,6 +165,19 @@ pub struct Event {
     pub nps: Option<i32>,
     /// Lines.
     pub items: Vec<Item>,
+    /// What of it cleaning filled or changed.
+    pub corrected: Corrected,
+}
+
+/// Which facts of an event are not as the source told them, because cleaning filled a gap or changed what stood out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Corrected {
+    /// The value, or a quantity or price of an item.
+    pub amounts: bool,
+    /// The rating.
+    pub rating: bool,
+    /// The answer to the recommendation question.
+    pub nps: bool,
 }
 
 impl Event {
@@ -183,6 +196,7 @@ impl Event {
             rating_milli: None,
             nps: None,
             items: Vec::new(),
+            corrected: Corrected::default(),
         }
     }
 

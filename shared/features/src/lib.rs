@@ -3,6 +3,7 @@
 //! Pure: no clock, no store, no random source. The same code runs where events arrive and where history is replayed,
 //! so a model is served exactly what it was trained on. Start at [`CustomerState`], then [`catalogue`].
 
+mod answers;
 pub mod catalogue;
 mod compute;
 mod event;
@@ -16,10 +17,10 @@ mod tally;
 mod wire;
 
 pub use catalogue::{
-    CATALOGUE_VERSION, Definition, PersonalData, ValueType, catalogue, definition,
+    CATALOGUE_VERSION, Definition, MadeOf, PersonalData, ValueType, catalogue, definition,
 };
 pub use compute::{AsOf, Cell, Row, Status, Value};
-pub use event::{Event, EventKind, Item, Touch};
+pub use event::{Corrected, Event, EventKind, Item, Touch};
 pub use hash::hash32;
 pub use ladder::Windowed;
 pub use purchases::{PurchaseDay, PurchaseSummary};

@@ -1,5 +1,6 @@
 //! The state of one customer, and how events and other states are added to it.
 
+use crate::answers::{Ratings, Recommendations};
 use crate::event::{Event, EventKind, Touch};
 use crate::ladder::{Floors, Ladder, NO_FLOOR};
 use crate::sketch::{Distinct, RecentOrders};
@@ -27,6 +28,8 @@ pub(crate) mod column {
     pub(crate) const BROWSING: i32 = 10;
     pub(crate) const TICKETS: i32 = 11;
     pub(crate) const ANSWERS: i32 = 12;
+    /// Orders and refunds with corrected amounts; they count in their own column, too.
+    pub(crate) const CORRECTED_AMOUNTS: i32 = 13;
     /// Amounts rather than events from here on.
     pub(crate) const UNITS_MILLI: i32 = 14;
     pub(crate) const DISCOUNT_MINOR: i32 = 15;
@@ -60,21 +63,6 @@ pub enum Accumulator {
     Products = 1,
 }
 pub(crate) const ACCUMULATORS: usize = 2;
-
-/// Ratings given: how many, their sum, the latest with its time.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Ratings {
-    pub(crate) count: u64,
-    pub(crate) sum_milli: i64,
-    pub(crate) latest: Option<(i64, i64)>,
-}
-
-/// Answers to the recommendation question: detractors (0 to 6), passives (7, 8), promoters (9, 10), latest with its time.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Recommendations {
-    pub(crate) counts: [u64; 3],
-    pub(crate) latest: Option<(i64, i64)>,
-}
 
 /// Everything that features of one customer (or one fragment) are computed from.
 ///
@@ -160,6 +148,14 @@ impl CustomerState {
             bump(&mut self.hours[usize::from(event.local_hour.min(23))]);
             bump(&mut self.weekdays[weekday(day)]);
         }
+        if event.corrected.amounts
+            && matches!(
+                event.kind,
+                EventKind::OrderCompleted | EventKind::OrderRefunded
+            )
+        {
+            self.activity.add(day, column::CORRECTED_AMOUNTS, 1);
+        }
         self.apply_kind(day, event);
         self.apply_items(day, event);
     }
@@ -235,23 +231,8 @@ impl CustomerState {
 
     fn apply_answer(&mut self, day: i32, event: &Event) {
         self.saw(Moment::Answer, day);
-        if let Some(rating) = event.rating_milli {
-            bump(&mut self.ratings.count);
-            self.ratings.sum_milli = self.ratings.sum_milli.wrapping_add(rating);
-            self.ratings.latest = self.ratings.latest.max(Some((event.event_time_ms, rating)));
-        }
-        if let Some(score @ 0..=10) = event.nps {
-            let group = match score {
-                0..=6 => 0,
-                7 | 8 => 1,
-                _ => 2,
-            };
-            bump(&mut self.recommendations.counts[group]);
-            self.recommendations.latest = self
-                .recommendations
-                .latest
-                .max(Some((event.event_time_ms, i64::from(score))));
-        }
+        self.ratings.apply(event);
+        self.recommendations.apply(event);
     }
 
     fn apply_items(&mut self, day: i32, event: &Event) {
@@ -310,17 +291,8 @@ impl CustomerState {
         self.item_lines = self.item_lines.wrapping_add(other.item_lines);
         self.units_milli = self.units_milli.wrapping_add(other.units_milli);
         self.discount_minor = self.discount_minor.wrapping_add(other.discount_minor);
-        self.ratings.count = self.ratings.count.wrapping_add(other.ratings.count);
-        self.ratings.sum_milli = self.ratings.sum_milli.wrapping_add(other.ratings.sum_milli);
-        self.ratings.latest = self.ratings.latest.max(other.ratings.latest);
-        add_all(
-            &mut self.recommendations.counts,
-            &other.recommendations.counts,
-        );
-        self.recommendations.latest = self
-            .recommendations
-            .latest
-            .max(other.recommendations.latest);
+        self.ratings.merge(&other.ratings);
+        self.recommendations.merge(&other.recommendations);
         for (mine, theirs) in self.complete_since.iter_mut().zip(other.complete_since) {
             *mine = (*mine).max(theirs);
         }
@@ -404,11 +376,11 @@ fn weekday(day: i32) -> usize {
     (day + 3).rem_euclid(7) as usize
 }
 
-fn bump(count: &mut u64) {
+pub(crate) fn bump(count: &mut u64) {
     *count = count.wrapping_add(1);
 }
 
-fn add_all<const N: usize>(mine: &mut [u64; N], theirs: &[u64; N]) {
+pub(crate) fn add_all<const N: usize>(mine: &mut [u64; N], theirs: &[u64; N]) {
     for (mine, theirs) in mine.iter_mut().zip(theirs) {
         *mine = mine.wrapping_add(*theirs);
     }

@@ -8,8 +8,9 @@ mod parts;
 
 use prost::Message;
 
+use crate::answers::{Ratings, Recommendations};
 use crate::event::EventKind;
-use crate::state::{ACCUMULATORS, CustomerState, MOMENTS, NEVER, Ratings, Recommendations};
+use crate::state::{ACCUMULATORS, CustomerState, MOMENTS, NEVER};
 use messages::StateWire;
 use parts::*;
 
@@ -104,12 +105,16 @@ impl CustomerState {
             units_milli: self.units_milli,
             discount_minor: self.discount_minor,
             ratings: write_answers(
-                &[self.ratings.count],
+                &[self.ratings.count, self.ratings.corrected],
                 self.ratings.sum_milli,
                 self.ratings.latest,
             ),
             recommendations: write_answers(
-                &self.recommendations.counts,
+                &[
+                    self.recommendations.counts.as_slice(),
+                    &[self.recommendations.corrected],
+                ]
+                .concat(),
                 0,
                 self.recommendations.latest,
             ),
@@ -136,6 +141,9 @@ impl CustomerState {
         let newest_day = read_day(wire.newest_day);
         let ratings = wire.ratings.unwrap_or_default();
         let recommendations = wire.recommendations.unwrap_or_default();
+        // The last of each counts what was corrected; writers before cleaning had nothing to tell of it.
+        let [rated, rated_corrected] = padded(&ratings.counts);
+        let [detractors, passives, promoters, answers_corrected] = padded(&recommendations.counts);
         let mut complete_since = [NEVER; ACCUMULATORS];
         if wire.version == 1 && !empty {
             complete_since = [newest_day + 1; ACCUMULATORS];
@@ -174,12 +182,14 @@ impl CustomerState {
             units_milli: wire.units_milli,
             discount_minor: wire.discount_minor,
             ratings: Ratings {
-                count: padded::<1>(&ratings.counts)[0],
+                count: rated,
+                corrected: rated_corrected,
                 sum_milli: ratings.sum,
                 latest: ratings.latest_ms.map(|ms| (ms, ratings.latest)),
             },
             recommendations: Recommendations {
-                counts: padded(&recommendations.counts),
+                counts: [detractors, passives, promoters],
+                corrected: answers_corrected,
                 latest: recommendations
                     .latest_ms
                     .map(|ms| (ms, recommendations.latest)),

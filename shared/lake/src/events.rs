@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, LazyLock};
 
-use api::common::StandardEvent;
+use api::common::{CorrectionAction, StandardEvent};
 use deltalake::arrow::array::{
     ArrayRef, AsArray, BinaryBuilder, BooleanArray, Date32Builder, Int32Builder, Int64Builder,
     StringBuilder, TimestampMicrosecondBuilder,
 };
 use deltalake::arrow::compute::filter_record_batch;
 use deltalake::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
-use features::{Event, EventKind, Item, Touch};
+use features::{Corrected, Event, EventKind, Item, Touch};
 use prost::Message;
 
 use crate::{LakeError, RecordBatch, properties};
@@ -219,7 +219,29 @@ pub fn from_standard(event: &StandardEvent) -> Event {
             .map(|it| bounded((it * 1_000.0).round() as i64)),
         nps: properties::number(properties, "nps").map(|it| it.round() as i32),
         items,
+        corrected: corrected(event),
     }
+}
+
+/// Returns what of an event cleaning filled, changed or took out; what it only flagged is as the source told it.
+fn corrected(event: &StandardEvent) -> Corrected {
+    let mut corrected = Corrected::default();
+    let changed = event.corrections.iter().filter(|it| {
+        !matches!(
+            it.action(),
+            CorrectionAction::Flagged | CorrectionAction::Unspecified
+        )
+    });
+    for target in changed.flat_map(|it| &it.targets) {
+        let parts = ["value", "items", "properties.discount_minor"];
+        corrected.amounts |= parts.contains(&target.as_str())
+            || target.starts_with("value.")
+            || (target.starts_with("items[")
+                && (target.contains("].quantity") || target.contains("].unit_price")));
+        corrected.rating |= target == "properties.rating";
+        corrected.nps |= target == "properties.nps";
+    }
+    corrected
 }
 
 /// Largest amount that a state is given, so that no event, however odd, makes its sums overflow. Ingestion accepts no more.

@@ -264,6 +264,7 @@ fn definition(it: &Definition) -> FeatureDefinition {
         owner: it.owner.to_owned(),
         personal_data_class: it.personal_data.name().to_owned(),
         since_version: it.since_version,
+        made_of: it.made_of.name().to_owned(),
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn feature(name: &str, cell: &Cell, zone: Tz) -> FeatureValue {
         name: name.to_owned(),
         value,
         status: status.into(),
+        corrected: cell.corrected,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Families about behaviour: categories, channel response, sessions, satisfaction, time of day.
 
-use super::{Definition, Family};
+use super::{Definition, Family, MadeOf};
 use crate::compute::{Answer, Facts, share};
 use crate::state::{Accumulator, Moment, column};
 use crate::tally::{Category, Channel};
@@ -199,6 +199,7 @@ const SATISFACTION: &[Definition] = &{
                 ))
             },
         )
+        .of(MadeOf::Ratings)
         .undated()
         .personal(),
         F.number(
@@ -214,6 +215,7 @@ const SATISFACTION: &[Definition] = &{
                 )
             },
         )
+        .of(MadeOf::Ratings)
         .undated()
         .personal(),
         F.number(
@@ -236,6 +238,7 @@ const SATISFACTION: &[Definition] = &{
                 )
             },
         )
+        .of(MadeOf::Recommendations)
         .undated()
         .personal(),
         F.number(

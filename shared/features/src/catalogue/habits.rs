@@ -1,6 +1,6 @@
 //! Families about how a customer buys: rhythm, baskets, refunds, life-cycle.
 
-use super::{Definition, Family};
+use super::{Definition, Family, MadeOf};
 use crate::compute::{Answer, Value, share};
 use crate::event::EventKind;
 use crate::stage::Stage;
@@ -78,6 +78,7 @@ const RHYTHM: &[Definition] = &{
                 Answer::number(value).approximate(recent.approximate || all.approximate)
             },
         )
+        .of(MadeOf::Amounts)
         .within(90)
         .or_zero(),
     ]
@@ -111,6 +112,7 @@ const BASKETS: &[Definition] = &{
                 .approximate(it.state.orders.over)
             },
         )
+        .of(MadeOf::Amounts)
         .undated(),
         F.number(
             "products_bought",
@@ -129,6 +131,7 @@ const BASKETS: &[Definition] = &{
                 Answer::number(Some(units.value as f64 / 1_000.0)).approximate(units.approximate)
             },
         )
+        .of(MadeOf::Amounts)
         .within(90),
         F.number(
             "cart_adds_30",
@@ -163,6 +166,7 @@ const REFUNDS: &[Definition] = &{
                 Answer::number(share(refunded, it.money_for_life(money::COMPLETED) as f64))
             },
         )
+        .of(MadeOf::Amounts)
         .or_zero(),
     ]
 };

@@ -1,6 +1,6 @@
 //! Families about purchases: recency, frequency, monetary value, windows.
 
-use super::{Definition, Family};
+use super::{Definition, Family, MadeOf};
 use crate::compute::{Answer, Facts, share};
 use crate::event::EventKind;
 use crate::state::{Moment, column, money};
@@ -141,13 +141,15 @@ const MONETARY: &[Definition] = &{
                     .wrapping_add(it.money_for_life(money::REFUNDED));
                 Answer::number(Some(net as f64))
             },
-        ),
+        )
+        .of(MadeOf::Amounts),
         F.number(
             "revenue_gross",
             "minor_units",
             "Value of all orders before refunds.",
             |it| Answer::number(Some(it.money_for_life(money::COMPLETED) as f64)),
-        ),
+        )
+        .of(MadeOf::Amounts),
         F.number(
             "revenue_per_purchase_day",
             "minor_units",
@@ -156,7 +158,8 @@ const MONETARY: &[Definition] = &{
                 let total: i64 = it.purchases.iter().map(|day| day.value_minor).sum();
                 Answer::number(share(total as f64, it.purchases.len() as f64))
             },
-        ),
+        )
+        .of(MadeOf::Amounts),
         F.number(
             "revenue_per_repeat_day",
             "minor_units",
@@ -166,25 +169,29 @@ const MONETARY: &[Definition] = &{
                 let total: i64 = repeats.iter().map(|day| day.value_minor).sum();
                 Answer::number(share(total as f64, repeats.len() as f64))
             },
-        ),
+        )
+        .of(MadeOf::Amounts),
         F.number(
             "revenue_first_day",
             "minor_units",
             "Total of the first purchase day.",
             |it| Answer::number(it.purchases.first().map(|day| day.value_minor as f64)),
-        ),
+        )
+        .of(MadeOf::Amounts),
         F.number(
             "revenue_last_day",
             "minor_units",
             "Total of the last purchase day.",
             |it| Answer::number(it.purchases.last().map(|day| day.value_minor as f64)),
-        ),
+        )
+        .of(MadeOf::Amounts),
         F.number(
             "largest_order_value",
             "minor_units",
             "Largest value of one order event to date.",
             |it| Answer::number(it.state.largest_value_minor.map(|value| value as f64)),
         )
+        .of(MadeOf::Amounts)
         .undated(),
         F.number(
             "discount",
@@ -192,6 +199,7 @@ const MONETARY: &[Definition] = &{
             "Discounts granted to date.",
             |it| Answer::number(Some(it.state.discount_minor as f64)),
         )
+        .of(MadeOf::Amounts)
         .undated(),
         F.number(
             "discount_share",
@@ -205,6 +213,7 @@ const MONETARY: &[Definition] = &{
                 ))
             },
         )
+        .of(MadeOf::Amounts)
         .undated()
         .or_zero(),
     ]
@@ -229,6 +238,7 @@ const fn revenue_within(
 ) -> Definition {
     family("windows")
         .number(name, "minor_units", meaning, compute)
+        .of(MadeOf::Amounts)
         .within(days)
 }
 

@@ -1,6 +1,6 @@
 //! Histories to test with.
 
-use features::{CustomerState, Event, EventKind, Item, Touch, hash32};
+use features::{Corrected, CustomerState, Event, EventKind, Item, Touch, hash32};
 use proptest::prelude::*;
 
 const KINDS: [EventKind; 12] = [
@@ -51,6 +51,11 @@ pub(crate) fn any_event(days: i32) -> impl Strategy<Value = Event> {
                     price_minor: 250,
                 })
                 .collect(),
+            corrected: Corrected {
+                amounts: order % 3 == 0,
+                rating: rating % 3 == 1,
+                nps: nps % 3 == 2,
+            },
             ..Event::new(KINDS[kind], day)
         },
     )

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use api::common::StandardEvent;
+use api::common::{Correction, CorrectionAction, StandardEvent};
 use features::CustomerState;
 use lake::events::{from_standard, to_batch};
 use lake::identity::{self, IdentityRow};
@@ -188,4 +188,33 @@ async fn the_history_of_a_shop_is_replayed_in_seconds() {
             .all(|(found, expected)| found.state == *expected.1)
     );
     assert!(replayed.as_secs() < 30, "{replayed:?}");
+}
+
+#[test]
+fn a_state_knows_which_amounts_were_filled_in() {
+    let correction = |action: CorrectionAction, target: &str| Correction {
+        field: "price".into(),
+        action: action.into(),
+        method: "median".into(),
+        original: String::new(),
+        targets: vec![target.into()],
+    };
+    for (action, target, amounts) in [
+        (CorrectionAction::Imputed, "items[0].unit_price", true),
+        (CorrectionAction::Winsorised, "value", true),
+        (
+            CorrectionAction::Corrected,
+            "items[12].quantity_milli",
+            true,
+        ),
+        (CorrectionAction::Flagged, "value", false),
+        (CorrectionAction::Imputed, "items[0].category", false),
+        (CorrectionAction::Imputed, "properties.rating", false),
+    ] {
+        let mut event = order(TENANT, 1, 1, 100);
+        event.corrections = vec![correction(action, target)];
+        let read = from_standard(&event).corrected;
+        assert_eq!(read.amounts, amounts, "{action:?} {target}");
+        assert_eq!(read.rating, target == "properties.rating");
+    }
 }
