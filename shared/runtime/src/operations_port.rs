@@ -1,4 +1,6 @@
-//! The port for operators and probes: plain HTTP, apart from the services' own ports.
+//! The port for operators and probes: plain HTTP and gRPC health, apart from the services' own ports.
+
+mod health;
 
 use crate::server::Shutdown;
 use crate::telemetry::operations_router;
@@ -6,6 +8,8 @@ use anyhow::Context;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
 
 /// Which parts of the process are ready to serve. Cheap to clone; a process without parts is not ready.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +29,15 @@ impl Readiness {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(part.to_owned(), ready);
+    }
+
+    /// Returns whether a part is ready; `None` when there is no such part.
+    pub fn is_ready(&self, part: &str) -> Option<bool> {
+        self.parts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(part)
+            .copied()
     }
 
     /// Returns the parts that are not ready.
@@ -47,7 +60,9 @@ pub async fn serve(
     readiness: Readiness,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    axum::serve(listener, operations_router(readiness))
+    let probes = Routes::new(HealthServer::new(health::Probes(readiness.clone())));
+    let router = operations_router(readiness).merge(probes.into_axum_router().reset_fallback());
+    axum::serve(listener, router)
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await
         .context("serve the operations port")

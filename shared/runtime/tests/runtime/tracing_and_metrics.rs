@@ -159,3 +159,38 @@ async fn get(address: std::net::SocketAddr, path: &str) -> String {
     stream.read_to_string(&mut answer).await.unwrap();
     answer
 }
+
+#[tokio::test]
+async fn probes_find_health_on_the_operations_port() {
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (trigger, shutdown) = Shutdown::new();
+    let readiness = Readiness::new();
+    readiness.set("profile", true);
+    let port = tokio::spawn(operations_port::serve(
+        listener,
+        readiness.clone(),
+        shutdown,
+    ));
+    let channel = tonic::transport::Endpoint::from_shared(address).unwrap();
+    let mut client = HealthClient::new(channel.connect().await.unwrap());
+    let mut status = async |service: &str| {
+        let service = service.to_owned();
+        let answer = client.check(HealthCheckRequest { service }).await;
+        answer
+            .map(|it| it.into_inner().status)
+            .map_err(|it| it.code())
+    };
+
+    assert_eq!(status("readiness").await, Ok(1));
+    assert_eq!(status("profile").await, Ok(1));
+    assert_eq!(status("scoring").await, Err(tonic::Code::NotFound));
+    readiness.set("profile", false);
+    assert_eq!(status("readiness").await, Ok(2));
+    assert_eq!(status("").await, Ok(2));
+    assert_eq!(status("liveness").await, Ok(1));
+
+    trigger.trigger();
+    port.await.unwrap().unwrap();
+}
