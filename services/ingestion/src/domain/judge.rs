@@ -15,7 +15,7 @@ use super::draft::{Draft, MESSAGE_ID_BYTES_MAX};
 use super::instant::{local_day, local_minute};
 use super::keys::{Hash, Keys, hex};
 use super::mask;
-use super::observe::Observation;
+use super::observe::{self, Observation};
 use super::record::Change;
 use super::tag::tag;
 use super::terms::Terms;
@@ -140,6 +140,7 @@ impl Judge<'_> {
             self.check(&mut draft);
         }
         let violations = std::mem::take(&mut draft.violations);
+        self.observe(&mut judged, &draft, &violations);
         match draft.event_time.filter(|_| violations.is_empty()) {
             Some(time) => {
                 judged.marks = draft.marks.clone();
@@ -159,6 +160,25 @@ impl Judge<'_> {
             }
         }
         judged
+    }
+
+    /// Makes ready what quality counts: of records it was observed on their way, events are observed here.
+    fn observe(&self, judged: &mut Judged, draft: &Draft, violations: &[Violation]) {
+        let seen = judged
+            .observation
+            .get_or_insert_with(|| match draft.unreadable {
+                true => Observation::unreadable(),
+                false => observe::event(draft, self.keys),
+            });
+        // A day that cannot be would be the newest for ever.
+        let can_be = |time: &DateTime<Utc>| {
+            *time >= DateTime::UNIX_EPOCH && *time <= self.now + self.tolerance.future
+        };
+        let time = draft.event_time.filter(can_be);
+        let day = time.map(|time| local_day(time, self.tenant.zone));
+        let late = time.map(|time| draft.history_delay.unwrap_or(self.now - time));
+        let timely = self.terms.freshness().zip(late);
+        seen.judged(violations, day, timely.map(|(target, late)| late <= target));
     }
 
     /// Takes personal fields out of the properties.

@@ -1,6 +1,7 @@
 //! Keyed hashes: names that tell nothing to whoever lacks the key.
 
 use runtime::identity::IdentityKey;
+use sketch::Salt;
 
 /// Sixteen bytes of a keyed hash.
 pub type Hash = [u8; 16];
@@ -11,6 +12,7 @@ pub struct Keys {
     identity: IdentityKey,
     event: [u8; 32],
     content: [u8; 32],
+    salt: Salt,
 }
 
 impl Keys {
@@ -18,10 +20,12 @@ impl Keys {
     pub fn new(identity: IdentityKey) -> Self {
         let event = derive(&identity, "event id");
         let content = derive(&identity, "content");
+        let salt = Salt::new(derive(&identity, "sketch"));
         Self {
             identity,
             event,
             content,
+            salt,
         }
     }
 
@@ -31,6 +35,11 @@ impl Keys {
             &self.event,
             [tenant.as_bytes(), source.as_bytes(), message_id.as_bytes()],
         )
+    }
+
+    /// Returns the key of the hashes in sketches.
+    pub fn salt(&self) -> &Salt {
+        &self.salt
     }
 
     /// Returns the hash of an event's or a row's content, equal only for equal parts in equal order.

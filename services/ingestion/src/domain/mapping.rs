@@ -252,7 +252,7 @@ impl<'a> Mapper<'a> {
     pub(super) fn finish(&self, record: Record<'_>) -> Draft {
         Draft {
             cells: Some(Cells::of(&record)),
-            observation: observe(self.contract, &record),
+            observation: observe(self.contract, self.keys, &record),
             corrections: self.corrections(&record),
             marks: record.marks,
             changes: record.changes,

@@ -19,6 +19,7 @@ pub mod mapping;
 pub mod mask;
 pub mod observe;
 mod paths;
+pub mod quality;
 pub mod reading;
 pub mod record;
 pub mod rules;

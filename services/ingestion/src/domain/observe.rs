@@ -1,13 +1,359 @@
-//! What the quality figures learn from one record.
+//! What the quality figures learn from one record: flags, hashes and numbers, and only such texts as may be kept.
 
-use super::contract::Contract;
-use super::record::Record;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
+
+use prost_types::value::Kind;
+
+use super::contract::{Column, Constraints, Contract, LogicalType};
+use super::decimal::{Decimal, currency_decimals};
+use super::draft::Draft;
+use super::keys::Keys;
+use super::quality::counts::{Dimension, FIELDS_MAX};
+use super::quality::delta::NO_DAY;
+use super::record::{Action, Correction, Record};
+use super::violation::Violation;
+
+/// Longest name of a property that is observed, and longest value that is kept, in bytes.
+const TEXT_BYTES_MAX: usize = 64;
+
+/// What is observed of the records of a source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Watch {
+    /// Fields in their order.
+    pub fields: Vec<Watched>,
+    /// Fields that each rule over several fields names.
+    pub rules: Vec<Vec<usize>>,
+    /// Whether records have further fields and a type that says which they may have: events without columns.
+    pub open: bool,
+    names: HashMap<String, usize>,
+}
+
+/// A field that is observed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Column of the contract or path in the event.
+    pub name: String,
+    /// Whether its values may be kept.
+    pub keep: bool,
+    /// Whether there is something to check of a value.
+    pub judged: bool,
+    /// Whether a record is expected to have a value.
+    pub expected: bool,
+}
+
+impl Watch {
+    /// Observes these fields and rules.
+    pub fn new(fields: Vec<Watched>, rules: Vec<Vec<usize>>) -> Self {
+        let name = |(index, field): (usize, &Watched)| (field.name.clone(), index);
+        let names = fields.iter().enumerate().map(name).collect();
+        Self {
+            fields,
+            rules,
+            open: false,
+            names,
+        }
+    }
+
+    /// Observes the columns of a contract; those that may be missing are not expected to have a value.
+    pub fn of_columns(columns: &[Column], may_be_missing: &[usize]) -> Self {
+        let field = |(index, column): (usize, &Column)| Watched {
+            name: column.name.clone(),
+            keep: !column.personal && column.class.is_none() && column.mask.is_none(),
+            judged: column.logical_type != LogicalType::Text
+                || column.constraints != Constraints::default()
+                || column.standard.is_some()
+                || column.clean.is_some(),
+            expected: !may_be_missing.contains(&index),
+        };
+        let fields = columns.iter().enumerate().map(field).collect();
+        Self::new(fields, Vec::new())
+    }
+
+    /// Returns the field that a violation speaks of: itself, or the part of the event that it lies in.
+    fn index(&self, field: &str) -> Option<usize> {
+        let known = self.names.get(field).copied();
+        known.or_else(|| {
+            let end = field.find(['.', '['])?;
+            self.names.get(&field[..end]).copied()
+        })
+    }
+}
+
+/// What is observed of rows that nothing could be read of.
+static NOTHING: LazyLock<Arc<Watch>> = LazyLock::new(Arc::default);
+
+/// What is observed of events without columns, beside their properties and identifiers.
+static EVENT: LazyLock<Arc<Watch>> = LazyLock::new(|| {
+    let field = |(name, expected): (&str, bool)| Watched {
+        name: name.to_owned(),
+        keep: true,
+        judged: true,
+        expected,
+    };
+    let names = [
+        ("type", true),
+        ("event_time", true),
+        ("identifiers", true),
+        ("value", false),
+        ("items", false),
+    ];
+    Arc::new(Watch {
+        open: true,
+        ..Watch::new(names.into_iter().map(field).collect(), vec![])
+    })
+});
 
 /// What one record adds to the quality figures of its source.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Observation {}
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// What was observed.
+    pub watch: Arc<Watch>,
+    /// A value per field.
+    pub values: Vec<Seen>,
+    /// Further fields, those of events without columns: where the name stands in the text, and the value.
+    pub others: Vec<(Range<u32>, Seen)>,
+    /// Values of fields that are not told apart.
+    pub untold: i64,
+    /// Event type, for sources without columns.
+    pub kind: Option<Range<u32>>,
+    /// Fields that standardising changed, and what it did.
+    pub changes: Vec<(usize, &'static str)>,
+    /// Fields that cleaning touched, what it did and by which method.
+    pub corrections: Vec<(usize, Action, &'static str)>,
+    /// Rules that are broken, by index.
+    pub broken: Vec<usize>,
+    /// Reasons for quarantine, each with its field, each once.
+    pub faults: Vec<(&'static str, String)>,
+    /// Day of event time in the tenant's zone; [`NO_DAY`] without a time.
+    pub day: i32,
+    /// Whether it came in time; absent without a target.
+    pub timely: Option<bool>,
+    text: String,
+}
+
+/// A value as the figures see it.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Whether there is one.
+    pub present: bool,
+    /// Whether it is not what it can be.
+    pub wrong: bool,
+    /// Keyed hash of the value; absent where it says nothing.
+    pub hash: Option<u64>,
+    /// Number that it is; absent for texts and for values that may not be kept.
+    pub number: Option<f64>,
+    /// Where the value stands in the text; absent for values that may not be kept.
+    pub text: Option<Range<u32>>,
+}
+
+impl Observation {
+    fn new(watch: Arc<Watch>) -> Self {
+        Self {
+            values: Vec::with_capacity(watch.fields.len()),
+            watch,
+            others: Vec::new(),
+            untold: 0,
+            kind: None,
+            changes: Vec::new(),
+            corrections: Vec::new(),
+            broken: Vec::new(),
+            faults: Vec::new(),
+            day: NO_DAY,
+            timely: None,
+            text: String::new(),
+        }
+    }
+
+    /// Returns a piece of the text.
+    pub fn text(&self, range: &Range<u32>) -> &str {
+        &self.text[range.start as usize..range.end as usize]
+    }
+
+    fn keep(&mut self, text: &str) -> Range<u32> {
+        let start = self.text.len() as u32;
+        self.text.push_str(text);
+        start..self.text.len() as u32
+    }
+
+    /// Returns what is seen of a text.
+    fn see(&mut self, text: &str, number: Option<f64>, keep: bool, keys: &Keys) -> Seen {
+        let kept = keep && number.is_none() && text.len() <= TEXT_BYTES_MAX;
+        Seen {
+            present: true,
+            wrong: false,
+            hash: Some(keys.salt().hash(text)),
+            number: number.filter(|_| keep),
+            text: kept.then(|| self.keep(text)),
+        }
+    }
+
+    /// Observes a row that nothing could be read of.
+    pub fn unreadable() -> Box<Self> {
+        Box::new(Self::new(NOTHING.clone()))
+    }
+
+    /// Adds what judging found: why the record is not accepted, the day it belongs to, and whether it came in time, where
+    /// there is a target.
+    pub fn judged(&mut self, violations: &[Violation], day: Option<i32>, timely: Option<bool>) {
+        self.day = day.unwrap_or(NO_DAY);
+        self.timely = timely;
+        for violation in violations {
+            let dimension = Dimension::of_reason(violation.reason);
+            if dimension == Dimension::Accuracy
+                && let Some(index) = self.watch.index(&violation.field)
+                && let Some(value) = self.values.get_mut(index)
+            {
+                value.wrong = true;
+            }
+            let fault = (violation.reason, without_indices(&violation.field));
+            if !self.faults.contains(&fault) {
+                self.faults.push(fault);
+            }
+        }
+    }
+}
+
+/// Returns a path without the indices of lists: `items[3].name` becomes `items[].name`.
+fn without_indices(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    let mut inside = false;
+    for letter in path.chars() {
+        inside &= letter != ']';
+        if !inside {
+            plain.push(letter);
+        }
+        inside |= letter == '[';
+    }
+    plain
+}
 
 /// Observes a record that has gone through the stages; `None` when nothing is counted of it.
-pub fn observe(_contract: &Contract, _record: &Record<'_>) -> Option<Box<Observation>> {
-    None
+pub fn observe(contract: &Contract, keys: &Keys, record: &Record<'_>) -> Option<Box<Observation>> {
+    let watch = contract.watch.clone();
+    if record.cells.len() != watch.fields.len() {
+        return None;
+    }
+    let mut seen = Observation::new(watch);
+    for (index, (cell, column)) in record.cells.iter().zip(&contract.columns).enumerate() {
+        // The figures tell of values as they came: what cleaning made of them would confirm itself.
+        let before = record.corrections.iter().find(|it| it.column == index);
+        let (text, number) = match before {
+            Some(Correction { original, .. }) => {
+                let number = original.as_deref().and_then(Decimal::parse);
+                (original.as_deref(), number)
+            }
+            None => (cell.text(), cell.number),
+        };
+        let keep = seen.watch.fields[index].keep;
+        let is_number = matches!(
+            column.logical_type,
+            LogicalType::Number | LogicalType::Integer
+        );
+        let value = match text.filter(|_| cell.original.is_some()) {
+            Some(text) => {
+                let number = number.filter(|_| is_number).map(|it| it.to_f64());
+                seen.see(text, number, keep && (number.is_some() || !is_number), keys)
+            }
+            None => Seen {
+                present: cell.original.is_some(),
+                ..Seen::default()
+            },
+        };
+        seen.values.push(value);
+    }
+    let change = |it: &super::record::Change| (it.column, it.what);
+    seen.changes = record.changes.iter().map(change).collect();
+    let correction = |it: &Correction| (it.column, it.action, it.method);
+    seen.corrections = record.corrections.iter().map(correction).collect();
+    Some(Box::new(seen))
+}
+
+/// Observes an event of a source without columns; its properties must be masked already.
+pub fn event(draft: &Draft, keys: &Keys) -> Box<Observation> {
+    let mut seen = Observation::new(EVENT.clone());
+    let kind = match draft.kind.as_str() {
+        "" => Seen::default(),
+        kind => seen.see(kind, None, true, keys),
+    };
+    seen.kind = kind.text.clone();
+    seen.values.push(kind);
+    let bare = |present: bool, number: Option<f64>| Seen {
+        present,
+        number,
+        ..Seen::default()
+    };
+    seen.values.push(bare(draft.event_time.is_some(), None));
+    seen.values.push(bare(!draft.identifiers.is_empty(), None));
+    let value = draft.value.as_ref().map(|value| {
+        let decimals = currency_decimals(&value.currency_code).min(6);
+        value.minor_units as f64 / 10_f64.powi(decimals as i32)
+    });
+    seen.values.push(bare(value.is_some(), value));
+    let items = (!draft.items.is_empty()).then_some(draft.items.len() as f64);
+    seen.values.push(bare(items.is_some(), items));
+    for identifier in &draft.identifiers {
+        let mut value = seen.see(&identifier.value, None, false, keys);
+        value.text = None;
+        seen.other("identifiers.", &identifier.namespace, value);
+    }
+    let properties = draft.properties.iter().flat_map(|it| &it.fields);
+    for (name, value) in properties {
+        let value = match &value.kind {
+            None | Some(Kind::NullValue(_)) => continue,
+            Some(Kind::StringValue(text)) if text.is_empty() => continue,
+            Some(Kind::StringValue(text)) => seen.see(text, None, true, keys),
+            Some(Kind::NumberValue(number)) => {
+                seen.see(&number.to_string(), Some(*number), true, keys)
+            }
+            Some(Kind::BoolValue(flag)) => {
+                seen.see(if *flag { "true" } else { "false" }, None, true, keys)
+            }
+            Some(Kind::ListValue(_) | Kind::StructValue(_)) => bare(true, None),
+        };
+        seen.other("properties.", name, value);
+    }
+    Box::new(seen)
+}
+
+impl Observation {
+    fn other(&mut self, prefix: &str, name: &str, value: Seen) {
+        if name.len() > TEXT_BYTES_MAX || self.others.len() >= 2 * FIELDS_MAX {
+            self.untold += 1;
+            return;
+        }
+        let start = self.keep(prefix).start;
+        let range = start..self.keep(name).end;
+        // A field counts once per record, however often it is there.
+        let known = self
+            .others
+            .iter()
+            .any(|(other, _)| self.text(other) == self.text(&range));
+        if !known {
+            self.others.push((range, value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lose_their_indices() {
+        assert_eq!(
+            without_indices("items[12].unit_price"),
+            "items[].unit_price"
+        );
+        assert_eq!(without_indices("a[1][2].b"), "a[][].b");
+        assert_eq!(without_indices("订单"), "订单");
+    }
+
+    #[test]
+    fn a_violation_finds_its_field() {
+        assert_eq!(EVENT.index("value.currency_code"), Some(3));
+        assert_eq!(EVENT.index("items[0].quantity_milli"), Some(4));
+        assert_eq!(EVENT.index("message_id"), None);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use chrono::TimeDelta;
+
 use super::clean::Baseline;
 use super::contract::Contract;
 use super::mask::Policies;
@@ -13,6 +15,8 @@ pub struct Terms {
     pub contract: Option<Arc<Contract>>,
     /// Revision of the registered contract; 0 when it is not a registered one.
     pub revision: i64,
+    /// How old data may be when they come, where the source has a target of its own beside its contract's.
+    pub freshness: Option<TimeDelta>,
     /// Baseline in force.
     pub baseline: Option<Arc<Baseline>>,
 }
@@ -26,6 +30,13 @@ impl Terms {
             contract: Some(Arc::new(contract)),
             ..Self::default()
         }
+    }
+
+    /// Returns how old data may be when they come; absent means no target.
+    pub fn freshness(&self) -> Option<TimeDelta> {
+        let contract = self.contract.as_ref();
+        self.freshness
+            .or_else(|| contract.and_then(|contract| contract.freshness))
     }
 
     /// Returns what becomes of personal properties.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::ingestion::{Source, SourceLimits};
+use chrono::TimeDelta;
 use store::{Store, StoreError};
 use uuid::Uuid;
 
@@ -71,6 +72,9 @@ impl RegisteredSource {
         Terms {
             contract: self.contract.clone(),
             revision: self.revision,
+            freshness: self
+                .freshness_target
+                .and_then(|target| TimeDelta::from_std(target).ok()),
             ..Terms::default()
         }
     }

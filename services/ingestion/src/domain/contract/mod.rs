@@ -39,11 +39,14 @@ pub use standardise::Standardise;
 pub use tags::Tagging;
 pub use weights::Weights;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::instant::TimeFormat;
 use super::mask::Policies;
+use super::observe::Watch;
 
 /// A valid contract.
 #[derive(Clone, Debug)]
@@ -92,6 +95,8 @@ pub struct Contract {
     pub alerts: Alerts,
     /// How the dimensions of quality weigh.
     pub weights: Weights,
+    /// What the quality figures observe of its records.
+    pub watch: Arc<Watch>,
 }
 
 /// How a file is written.

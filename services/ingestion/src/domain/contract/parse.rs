@@ -1,5 +1,7 @@
 //! Reads a contract and lists every mistake in it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::node::{Mistakes, Node};
@@ -10,6 +12,7 @@ use super::{
 use crate::domain::Violation;
 use crate::domain::decimal::currency_decimals;
 use crate::domain::mask::{Policies, Policy};
+use crate::domain::observe::Watch;
 
 /// Name of the custom property that holds the mapping to events.
 const MAPPING: &str = "clientele";
@@ -129,6 +132,8 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         ),
     };
     let section = |name: &str| mapping.get(name);
+    let weights = weights::read(section("weights").as_ref(), &columns);
+    let watch = Watch::of_columns(&columns, &weights.may_be_missing);
     Some(Contract {
         id,
         name,
@@ -148,7 +153,8 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         freshness: sla::freshness(root),
         duplicates: section("duplicates").and_then(|node| duplicates::read(&node, &columns)),
         alerts: alerts::read(section("alerts").as_ref(), &columns),
-        weights: weights::read(section("weights").as_ref(), &columns),
+        weights,
+        watch: Arc::new(watch),
         paths: match events {
             true => path::of_columns(root, &columns),
             false => Vec::new(),
