@@ -119,14 +119,7 @@ impl Decimal {
         let Some(divisor) = power_of_ten(self.scale - places) else {
             return Some(0);
         };
-        let quotient = self.mantissa.div_euclid(divisor);
-        let remainder = self.mantissa.rem_euclid(divisor);
-        let up = match (remainder * 2).cmp(&divisor) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => quotient % 2 != 0,
-            std::cmp::Ordering::Greater => true,
-        };
-        i64::try_from(quotient + i128::from(up)).ok()
+        i64::try_from(rounded_quotient(self.mantissa, divisor)?).ok()
     }
 
     /// Returns `units` of `10^-places`: money of a currency with two decimals is `of_units(minor, 2)`.
@@ -135,6 +128,37 @@ impl Decimal {
             mantissa: i128::from(units),
             scale: places,
         }
+    }
+
+    /// Returns the quotient rounded half to even at `places` decimals, or `None` for a division by zero and when it is too
+    /// large to hold.
+    pub fn divided_by(self, other: Self, places: u32) -> Option<Self> {
+        if other.mantissa == 0 {
+            return None;
+        }
+        // self / other = (self.mantissa * 10^other.scale) / (other.mantissa * 10^self.scale)
+        let up = places + other.scale;
+        let (up, down) = (up.saturating_sub(self.scale), self.scale.saturating_sub(up));
+        let mut numerator = self.mantissa.checked_mul(power_of_ten(up)?)?;
+        let mut divisor = other.mantissa.checked_mul(power_of_ten(down)?)?;
+        if divisor < 0 {
+            (numerator, divisor) = (numerator.checked_neg()?, divisor.checked_neg()?);
+        }
+        Some(Self {
+            mantissa: rounded_quotient(numerator, divisor)?,
+            scale: places,
+        })
+    }
+
+    /// Returns the remainder of a division, with the sign of the dividend, or `None` for a division by zero and when it is
+    /// too large to hold.
+    pub fn remainder(self, other: Self) -> Option<Self> {
+        let scale = self.scale.max(other.scale);
+        let raised = |it: Self| it.mantissa.checked_mul(power_of_ten(scale - it.scale)?);
+        Some(Self {
+            mantissa: raised(self)?.checked_rem(raised(other)?)?,
+            scale,
+        })
     }
 
     /// Returns whether the number is a whole multiple of another, which is not zero.
@@ -210,6 +234,18 @@ impl fmt::Display for Decimal {
         let sign = if self.mantissa < 0 { "-" } else { "" };
         write!(f, "{sign}{whole}.{fraction}")
     }
+}
+
+/// Divides by a number above zero, rounded half to even.
+fn rounded_quotient(number: i128, divisor: i128) -> Option<i128> {
+    let quotient = number.div_euclid(divisor);
+    let remainder = number.rem_euclid(divisor);
+    let up = match remainder.cmp(&(divisor - remainder)) {
+        Ordering::Less => false,
+        Ordering::Equal => quotient % 2 != 0,
+        Ordering::Greater => true,
+    };
+    quotient.checked_add(i128::from(up))
 }
 
 /// Returns `10^exponent`, or `None` above 10^37.

@@ -304,32 +304,29 @@ fn pattern(node: &Node<'_>) -> Option<Pattern> {
         return None;
     }
     // The standard's patterns speak of the whole value.
-    let built = RegexBuilder::new(&format!("^(?:{text})$"))
+    let built = bounded_regex(&format!("^(?:{text})$"));
+    let regex = built.map_err(|(reason, problem)| node.wrong(reason, problem));
+    regex.ok().map(Pattern)
+}
+
+/// Compiles a regular expression whose size is bounded. Fails with a reason and a sentence.
+pub(super) fn bounded_regex(text: &str) -> Result<Regex, (&'static str, String)> {
+    let built = RegexBuilder::new(text)
         .size_limit(PATTERN_SIZE_MAX)
         .dfa_size_limit(PATTERN_SIZE_MAX)
         .build();
-    match built {
-        Ok(regex) => Some(Pattern(regex)),
-        Err(regex::Error::CompiledTooBig(_)) => {
-            node.wrong(
-                "TOO_LARGE",
-                "the pattern is too large once its repetitions are written out",
-            );
-            None
-        }
-        Err(error) => {
+    built.map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => (
+            "TOO_LARGE",
+            "the pattern is too large once its repetitions are written out".to_owned(),
+        ),
+        error => {
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default();
-            node.wrong(
-                "INVALID_PATTERN",
-                format!(
-                    "no regular expression: {}",
-                    last.trim_start_matches("error: ")
-                ),
-            );
-            None
+            let last = last.trim_start_matches("error: ");
+            ("INVALID_PATTERN", format!("no regular expression: {last}"))
         }
-    }
+    })
 }
 
 /// Reads a check of `quality`: those of the library that speak of single values, in the words of 3.0 and of 3.1.

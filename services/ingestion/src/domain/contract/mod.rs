@@ -16,6 +16,7 @@ mod node;
 mod parse;
 mod path;
 mod references;
+mod rules;
 mod schema;
 mod sections;
 mod shape;
@@ -35,6 +36,7 @@ pub use expression::Expression;
 pub use masking::Mask;
 pub use parse::parse;
 pub use path::{ItemPart, MoneyPart, Path, Step};
+pub use rules::{Rule, RuleAction, Term};
 pub use standardise::Standardise;
 pub use tags::Tagging;
 pub use weights::Weights;
@@ -87,6 +89,8 @@ pub struct Contract {
     pub properties: Vec<(String, PropertySource)>,
     /// What becomes of personal properties.
     pub policies: Policies,
+    /// Rules over several columns.
+    pub rules: Vec<Rule>,
     /// How old data may be when they come.
     pub freshness: Option<TimeDelta>,
     /// Which records are near duplicates.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::node::{Mistakes, Node};
 use super::{
-    Column, Contract, Format, TimeRule, alerts, duplicates, path, references, schema, sections,
-    shape, sla, weights,
+    Column, Contract, Format, TimeRule, alerts, duplicates, path, references, rules, schema,
+    sections, shape, sla, weights,
 };
 use crate::domain::Violation;
 use crate::domain::decimal::currency_decimals;
@@ -150,6 +150,9 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         items,
         properties: references::properties(&mapping, &columns),
         policies: policies(&mapping),
+        rules: section("rules")
+            .map(|node| rules::read(&node, &columns, zone))
+            .unwrap_or_default(),
         freshness: sla::freshness(root),
         duplicates: section("duplicates").and_then(|node| duplicates::read(&node, &columns)),
         alerts: alerts::read(section("alerts").as_ref(), &columns),
@@ -256,6 +259,20 @@ mod tests {
         );
         assert_eq!(contract.key, KeyRule::ContentAndOccurrence);
         assert_eq!(contract.types.len(), 2);
+    }
+
+    #[test]
+    fn reads_every_contract_of_the_tests() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/contracts");
+        let mut read = 0;
+        for entry in std::fs::read_dir(folder).expect("folder") {
+            let path = entry.expect("entry").path();
+            let text = std::fs::read_to_string(&path).expect("text");
+            let mistakes = parse(&text).err();
+            assert_eq!(mistakes, None, "{}", path.display());
+            read += 1;
+        }
+        assert!(read > 10);
     }
 
     #[test]

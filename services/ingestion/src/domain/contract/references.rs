@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta};
 use chrono_tz::Tz;
 
 use super::node::Node;
-use super::{Column, IdentifierSource, KeyRule, PropertySource, TimeRule, constraints, shape};
+use super::{
+    Column, IdentifierSource, KeyRule, LogicalType, PropertySource, TimeRule, constraints, shape,
+};
 use crate::domain::decimal::is_currency_code;
 use crate::domain::instant::TimeFormat;
 
@@ -66,8 +68,12 @@ pub(super) fn time(
     let column = node
         .need("column")
         .and_then(|node| shape::column(&node, columns));
-    // A column of times may tell itself how they are written.
-    let told = column.is_some_and(|index| !columns[index].constraints.formats.is_empty());
+    // A column of times may tell itself how they are written; otherwise they are written as ISO 8601 does.
+    let typed = |index: usize| {
+        let logical_type = columns[index].logical_type;
+        matches!(logical_type, LogicalType::Date | LogicalType::Timestamp)
+    };
+    let told = column.is_some_and(typed);
     let formats = match node.get("formats") {
         None if told => None,
         _ => node.need("formats"),
