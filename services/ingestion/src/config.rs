@@ -1,11 +1,13 @@
 //! Settings of the service; `defaults.toml` says what each means.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runtime::config::Secret;
 use serde::Deserialize;
+
+use crate::file::{Inflation, Limits};
 
 /// Settings of the ingestion service.
 #[derive(Debug, Clone, Deserialize)]
@@ -162,10 +164,39 @@ pub struct UploadsConfig {
 pub struct ImportConfig {
     /// Rows of one commit.
     pub batch_rows: usize,
+    /// Bytes of events from which on a commit takes no more rows.
+    pub batch_bytes: usize,
     /// Most bytes of one record.
     pub record_bytes_max: usize,
+    /// Most columns of one file.
+    pub columns_max: usize,
     /// Most distinct rows of one file.
     pub distinct_rows_max: usize,
+    /// Most of their hashes in memory.
+    pub held_rows_max: usize,
+    /// Most bytes of one file after decompression.
+    pub decompressed_bytes_max: u64,
+    /// Most times that a file may grow in decompression.
+    pub decompression_ratio_max: u64,
+    /// Folders below which files may be read by URL.
+    pub roots: Vec<String>,
+}
+
+impl ImportConfig {
+    /// Returns the bounds on reading a file, with `spill` for what does not fit in memory.
+    pub fn limits(&self, spill: &Path) -> Limits {
+        Limits {
+            record_bytes: self.record_bytes_max,
+            columns: self.columns_max,
+            distinct_rows: self.distinct_rows_max,
+            held_rows: self.held_rows_max,
+            spill: spill.to_owned(),
+            inflation: Inflation {
+                bytes_max: self.decompressed_bytes_max,
+                ratio_max: self.decompression_ratio_max,
+            },
+        }
+    }
 }
 
 /// Sources and their pulls.

@@ -9,6 +9,7 @@ pub mod file;
 pub mod intake;
 pub mod jobs;
 mod metrics;
+pub mod places;
 mod pull;
 mod rpc;
 mod service;

@@ -24,6 +24,7 @@ use crate::jobs::{
     Archiver, Caretaker, Dispatcher, IMPORT_KIND, Importer, LaneWorker, Pace, run_lane,
 };
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::rpc::{EventRpc, ImportRpc, SourceRpc};
 use crate::sources::{Facts, Registry, Sources, WriteKeys};
 use crate::store::{DatabaseLog, EventLog, LogLimits, Migrator};
@@ -94,7 +95,11 @@ impl Service {
             tolerance,
             metrics.clone(),
         ));
-        let uploads = Uploads::open(&config.uploads.path, config.uploads.bytes_max)?;
+        let uploads = Uploads::open(
+            &config.uploads.path,
+            config.uploads.bytes_max,
+            Places::new(config.import.roots.clone()),
+        )?;
         let operations =
             Operations::new(Arc::new(SeaOperationLog::new(store.clone())), "ingestion");
         let importer = Importer::new(
@@ -132,7 +137,11 @@ impl Service {
         let most = self.config.server.message_bytes_max;
         let events = EventServiceServer::new(EventRpc::new(self.intake.clone()))
             .max_decoding_message_size(most);
-        let imports = ImportRpc::new(self.uploads.clone(), self.operations.clone());
+        let imports = ImportRpc::new(
+            self.uploads.clone(),
+            self.operations.clone(),
+            self.intake.sources().clone(),
+        );
         let imports = ImportServiceServer::new(imports).max_decoding_message_size(most);
         let sources = SourceRpc::new(self.intake.clone(), self.registry.clone());
         let sources = SourceServiceServer::new(sources).max_decoding_message_size(most);

@@ -10,6 +10,8 @@ use tokio::io::AsyncWriteExt;
 use tonic::Code;
 use uuid::Uuid;
 
+use crate::places::{PlaceError, Places};
+
 /// Prefix of the names of uploads.
 const PREFIX: &str = "uploads/";
 
@@ -18,6 +20,7 @@ const PREFIX: &str = "uploads/";
 pub struct Uploads {
     folder: PathBuf,
     bytes_max: u64,
+    places: Places,
 }
 
 /// What is known of an uploaded file.
@@ -29,6 +32,9 @@ pub struct Upload {
     pub tenant: String,
     /// Bytes.
     pub size_bytes: u64,
+    /// When it was last changed, in microseconds since 1970; absent for an upload, which never changes.
+    #[serde(default)]
+    pub modified_micros: Option<i64>,
 }
 
 /// Why a file is not taken or not found.
@@ -40,6 +46,9 @@ pub enum UploadError {
     /// There is no such upload of this tenant.
     #[error("there is no upload `{0}`")]
     NotFound(String),
+    /// The URL is of no use.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// The folder cannot be used.
     #[error("the folder of uploads cannot be used: {0}")]
     Folder(#[from] std::io::Error),
@@ -50,6 +59,7 @@ impl Fault for UploadError {
         match self {
             Self::TooLarge(_) => Code::ResourceExhausted,
             Self::NotFound(_) => Code::NotFound,
+            Self::Place(error) => error.code(),
             Self::Folder(_) => Code::Unavailable,
         }
     }
@@ -58,6 +68,7 @@ impl Fault for UploadError {
         match self {
             Self::TooLarge(_) => "UPLOAD_TOO_LARGE",
             Self::NotFound(_) => "UPLOAD_NOT_FOUND",
+            Self::Place(error) => error.reason(),
             Self::Folder(_) => "UPLOADS_UNAVAILABLE",
         }
     }
@@ -73,13 +84,25 @@ pub struct Incoming {
 }
 
 impl Uploads {
-    /// Keeps files of at most `bytes_max` bytes in a folder, which is created if absent.
-    pub fn open(folder: &Path, bytes_max: u64) -> Result<Self, UploadError> {
+    /// Keeps files of at most `bytes_max` bytes in a folder, which is created if absent; files in `places` are read where
+    /// they are.
+    pub fn open(folder: &Path, bytes_max: u64, places: Places) -> Result<Self, UploadError> {
         std::fs::create_dir_all(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
             bytes_max,
+            places,
         })
+    }
+
+    /// Returns the folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the places where files may be read by URL.
+    pub fn places(&self) -> &Places {
+        &self.places
     }
 
     /// Begins to receive a file.
@@ -96,6 +119,7 @@ impl Uploads {
             file_name,
             tenant: tenant.to_string(),
             size_bytes: 0,
+            modified_micros: None,
         };
         Ok(Incoming {
             uploads: self.clone(),
@@ -106,12 +130,22 @@ impl Uploads {
         })
     }
 
-    /// Returns an upload of a tenant with the path of its bytes.
+    /// Returns an upload of a tenant, or a file in one of the places, with the path of its bytes.
     pub async fn find(
         &self,
         tenant: &TenantId,
         name: &str,
     ) -> Result<(Upload, PathBuf), UploadError> {
+        if !name.starts_with(PREFIX) && name.contains(':') {
+            let found = self.places.file(tenant.as_str(), name).await?;
+            let upload = Upload {
+                file_name: found.name,
+                tenant: tenant.to_string(),
+                size_bytes: found.size_bytes,
+                modified_micros: Some(found.modified_micros),
+            };
+            return Ok((upload, found.path));
+        }
         let missing = || UploadError::NotFound(name.to_owned());
         let id = name
             .strip_prefix(PREFIX)

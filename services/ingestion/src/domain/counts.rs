@@ -52,6 +52,18 @@ pub struct Summary {
     pub last_time: Option<DateTime<Utc>>,
     /// Net value of the accepted rows in minor units.
     pub value_minor: i64,
+    /// The file as it was at the first row; absent for one that cannot change.
+    #[serde(default)]
+    pub file: Option<FileFacts>,
+}
+
+/// What tells a file from a changed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// Bytes.
+    pub size_bytes: u64,
+    /// When it was last changed, in microseconds since 1970.
+    pub modified_micros: i64,
 }
 
 /// Most distinct reasons that are kept apart.

@@ -1,14 +1,12 @@
 //! Turns a record into a draft of an event, by the contract.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use api::common::{Event, Identifier, Item, Money};
 use chrono::{DateTime, Utc};
 use prost::Message;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
-use serde_json::Value as Json;
 
 use super::cells::Cells;
 use super::clean::Baseline;
@@ -19,28 +17,12 @@ use super::contract::{
 };
 use super::draft::{Draft, MESSAGE_ID_BYTES_MAX};
 use super::judge::is_source_name;
+use super::json::Json;
 use super::keys::{Hash, Keys, hex};
 use super::observe::observe;
+use super::occurrences::Occurrences;
 use super::record::Record;
 use super::{Violation, constraints, paths, reading, stages};
-
-/// How often each content has been seen in a file. Grows by about 32 bytes per distinct row.
-#[derive(Clone, Debug, Default)]
-pub struct Occurrences(HashMap<Hash, u32>);
-
-impl Occurrences {
-    /// Counts one more row of this content and returns how many there are now.
-    pub fn count(&mut self, content: Hash) -> u32 {
-        let count = self.0.entry(content).or_insert(0);
-        *count += 1;
-        *count
-    }
-
-    /// Returns how many distinct contents were seen.
-    pub fn distinct(&self) -> usize {
-        self.0.len()
-    }
-}
 
 /// Brings the records of one source through the stages and maps them to events.
 pub struct Mapper<'a> {
@@ -113,7 +95,7 @@ impl<'a> Mapper<'a> {
     }
 
     /// Maps a JSON object of a file.
-    pub fn object(&self, object: &Json, line: u64, seen: &mut Occurrences) -> Draft {
+    pub fn object(&self, object: &Json<'_>, line: u64, seen: &mut Occurrences) -> Draft {
         let record = reading::object(self.contract, &self.positions, object, line);
         let content = self.content(&record);
         self.row_draft(record, content, seen)

@@ -7,6 +7,7 @@ use prost_types::{Struct, Value as ProtoValue};
 use serde_json::Value;
 
 use super::contract::{Contract, LogicalType};
+use super::json::Json;
 use super::record::{Cell, Record};
 
 /// Reads the cells of a row; `positions` tells where each column stands. Returns `None` when their number does not fit.
@@ -51,7 +52,7 @@ pub fn row<'a>(
 pub fn object<'a>(
     contract: &Contract,
     positions: &'a [usize],
-    object: &'a Value,
+    object: &'a Json<'a>,
     line: u64,
 ) -> Record<'a> {
     let mut record = Record {
@@ -68,19 +69,19 @@ pub fn object<'a>(
                 .try_fold(object, |value, name| value.get(name))
         });
         match (found, column.logical_type) {
-            (Some(Value::Array(elements)), LogicalType::Array) => {
-                list(contract, &mut record, elements.iter().map(json_text));
+            (Some(Json::List(elements)), LogicalType::Array) => {
+                list(contract, &mut record, elements.iter().map(Json::cell));
             }
-            (Some(Value::Array(elements)), _) if elements.len() > 1 => {
+            (Some(Json::List(elements)), _) if elements.len() > 1 => {
                 record.cells.push(Cell::default());
                 several(contract, &mut record, index);
             }
             (found, logical_type) => {
                 let value = match found {
-                    Some(Value::Array(elements)) => elements.first(),
+                    Some(Json::List(elements)) => elements.first(),
                     found => found,
                 };
-                let text = value.map_or(Cow::Borrowed(""), json_text);
+                let text = value.map_or(Cow::Borrowed(""), Json::cell);
                 one(contract, &mut record, logical_type, text);
             }
         }
@@ -179,18 +180,6 @@ pub(super) fn present<'a>(contract: &Contract, text: Cow<'a, str>) -> Option<Cow
     };
     let missing = file.missing.iter().any(|missing| *missing == text);
     (!missing).then_some(text)
-}
-
-fn json_text(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::Null => Cow::Borrowed(""),
-        Value::String(text) => Cow::Borrowed(text),
-        // As a sent property writes it, so that a record is the same through every door.
-        Value::Number(number) if number.is_f64() => {
-            Cow::Owned(number.as_f64().unwrap_or_default().to_string())
-        }
-        other => Cow::Owned(other.to_string()),
-    }
 }
 
 /// Returns a sent value as the text that a file would hold.

@@ -35,7 +35,7 @@ impl Record {
             let cell = std::str::from_utf8(&self.bytes[start..end]).map_err(|error| {
                 let byte = self.bytes[start + error.valid_up_to()];
                 let problem = format!(
-                    "the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 (it may be Latin-1)"
+                    "the byte 0x{byte:02x} is not UTF-8; name the file's encoding in the contract, as in `file: {{encoding: windows-1252}}`"
                 );
                 FileFault::new(name, self.line, index as u64 + 1, problem)
             })?;

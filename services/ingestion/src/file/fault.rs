@@ -1,4 +1,7 @@
+//! Why a file cannot be read on.
+
 use std::fmt;
+use std::io;
 
 /// Why a file cannot be read on; names the file, the line and the column where there are such.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,3 +61,28 @@ impl runtime::fault::Fault for FileFault {
             .collect()
     }
 }
+
+/// A problem with the content of a file that a reader of bytes finds, said in a sentence.
+#[derive(Clone, Debug)]
+pub(super) struct Problem(String);
+
+impl Problem {
+    /// Returns the problem as an error of reading.
+    pub(super) fn error(sentence: impl Into<String>) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, Self(sentence.into()))
+    }
+
+    /// Returns the sentence, when an error of reading is such a problem.
+    pub(super) fn of(error: &io::Error) -> Option<&str> {
+        let problem = error.get_ref()?.downcast_ref::<Self>()?;
+        Some(&problem.0)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Problem {}

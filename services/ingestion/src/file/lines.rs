@@ -1,13 +1,12 @@
 //! Reads JSON objects, one per line.
 
-use serde_json::Value;
-
 use super::FileFault;
 use super::input::Input;
+use crate::domain::json::{self, Json};
 
 /// Reads lines of bounded length as JSON.
 pub(super) struct Lines {
-    input: Input,
+    pub(super) input: Input,
     name: String,
     line: u64,
     line_bytes_max: usize,
@@ -15,13 +14,11 @@ pub(super) struct Lines {
 }
 
 /// A line of the file.
-pub(super) enum Line {
+pub(super) enum Line<'l> {
     /// A JSON object.
-    Object(Value),
+    Object(Json<'l>),
     /// Something else, with what is wrong with it.
     Broken(String),
-    /// The end of the file.
-    End,
 }
 
 impl Lines {
@@ -35,44 +32,35 @@ impl Lines {
         }
     }
 
-    /// Number of the line that was read last, from 1.
-    pub(super) fn line(&self) -> u64 {
-        self.line
-    }
-
-    /// Bytes of the line that was read last.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.buffer
-    }
-
-    /// Reads the next line that is not blank.
-    pub(super) fn next(&mut self) -> Result<Line, FileFault> {
+    /// Reads the next line that is not blank, with its number from 1 and its bytes. Returns `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, &[u8], Line<'_>)>, FileFault> {
         loop {
             let more = self.fill()?;
-            let text = match std::str::from_utf8(&self.buffer) {
-                Ok(text) => text.trim(),
-                Err(error) => {
-                    let at = error.valid_up_to();
-                    let problem = format!(
-                        "the byte 0x{:02x} at position {} is not UTF-8; save the file as UTF-8 (it may be Latin-1)",
-                        self.buffer[at],
-                        at + 1
-                    );
-                    return Err(FileFault::new(&self.name, self.line, 0, problem));
-                }
-            };
-            if text.is_empty() {
-                if more {
-                    continue;
-                }
-                return Ok(Line::End);
+            if !self.buffer.trim_ascii().is_empty() {
+                break;
             }
-            return Ok(match serde_json::from_str::<Value>(text) {
-                Ok(value) if value.is_object() => Line::Object(value),
-                Ok(_) => Line::Broken("a JSON object is expected".to_owned()),
-                Err(error) => Line::Broken(format!("not JSON at position {}", error.column())),
-            });
+            if !more {
+                return Ok(None);
+            }
         }
+        let text = match std::str::from_utf8(&self.buffer) {
+            Ok(text) => text.trim(),
+            Err(error) => {
+                let at = error.valid_up_to();
+                let problem = format!(
+                    "the byte 0x{:02x} at position {} is not UTF-8; name the file's encoding in the contract, as in `file: {{encoding: windows-1252}}`",
+                    self.buffer[at],
+                    at + 1
+                );
+                return Err(FileFault::new(&self.name, self.line, 0, problem));
+            }
+        };
+        let line = match json::parse(text) {
+            Ok(object @ Json::Object(_)) => Line::Object(object),
+            Ok(_) => Line::Broken("a JSON object is expected".to_owned()),
+            Err(fault) => Line::Broken(fault.to_string()),
+        };
+        Ok(Some((self.line, &self.buffer, line)))
     }
 
     /// Fills the buffer with the next line. Returns false when the input ended.

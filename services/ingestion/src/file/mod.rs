@@ -1,11 +1,27 @@
-//! Reads files record by record in bounded memory, plain or gzip, and says where one is broken.
+//! Reads files record by record in bounded memory, and says where one is broken.
+//!
+//! [`Rows`] reads a file by its contract. Below it: decompression with bounds and characters of any encoding as UTF-8,
+//! then one reader for each form: delimited text, JSON lines, Parquet.
 
+mod cell;
+mod columnar;
 mod delimited;
+mod encoding;
 mod events;
 mod fault;
+mod header;
 mod input;
+mod limits;
 mod lines;
+mod pages;
 mod rows;
+mod spill;
+mod thrift;
+
+#[cfg(test)]
+mod forms_tests;
 
 pub use fault::FileFault;
-pub use rows::{Limits, Rows};
+pub use input::{Compression, Inflation};
+pub use limits::Limits;
+pub use rows::Rows;

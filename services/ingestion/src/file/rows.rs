@@ -4,26 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::FileFault;
+use super::columnar::Columnar;
 use super::delimited::{Delimited, Record, Separator};
 use super::events::event;
 use super::input::Input;
 use super::lines::{Line, Lines};
+use super::spill::Spill;
+use super::{FileFault, Limits, header};
 use crate::domain::Violation;
 use crate::domain::clean::Baseline;
 use crate::domain::contract::{Contract, Format};
 use crate::domain::draft::Draft;
 use crate::domain::keys::Keys;
-use crate::domain::mapping::{Mapper, Occurrences};
-
-/// Bounds on what is held in memory.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Most bytes of one record.
-    pub record_bytes: usize,
-    /// Most distinct rows of a file, whose hashes are held to count repeats.
-    pub distinct_rows: usize,
-}
+use crate::domain::mapping::Mapper;
+use crate::domain::occurrences::Occurrences;
 
 /// Reads a file row by row.
 pub struct Rows<'a> {
@@ -41,6 +35,7 @@ pub struct Rows<'a> {
 enum Reader {
     Delimited(Delimited),
     Lines(Lines),
+    Columnar(Box<Columnar>),
 }
 
 impl<'a> Rows<'a> {
@@ -54,31 +49,8 @@ impl<'a> Rows<'a> {
         limits: Limits,
         read: Arc<AtomicU64>,
     ) -> Result<Self, FileFault> {
-        let mut input = Input::open(path, name, read)?;
-        match input.is_at_end() {
-            Ok(false) => {}
-            Ok(true) => return Err(FileFault::new(name, 0, 0, "the file is empty")),
-            Err(error) => return Err(input.fault(name, 1, &error)),
-        }
-        let mut record = Record::default();
-        let mut positions: Vec<usize> = (0..contract.columns.len()).collect();
-        let (separator, header) = match contract.file.format {
-            Format::Delimited { delimiter, header } => (Some(Separator::Byte(delimiter)), header),
-            Format::Blanks { header } => (Some(Separator::Blanks), header),
-            Format::Ndjson | Format::Events => (None, false),
-        };
-        let reader = match separator {
-            None => Reader::Lines(Lines::new(input, name.to_owned(), limits.record_bytes)),
-            Some(separator) => {
-                let mut reader =
-                    Delimited::new(input, name.to_owned(), separator, limits.record_bytes);
-                if header {
-                    reader.next(&mut record)?;
-                    positions = header_positions(contract, &record, name)?;
-                }
-                Reader::Delimited(reader)
-            }
-        };
+        let (reader, positions, record) = open(path, name, contract, &limits, read)?;
+        let past = Box::new(Spill::new(&limits.spill));
         Ok(Self {
             name: name.to_owned(),
             contract,
@@ -87,7 +59,7 @@ impl<'a> Rows<'a> {
             mapper: Mapper::new(contract, source, keys, positions),
             reader,
             record,
-            seen: Occurrences::default(),
+            seen: Occurrences::bounded(limits.held_rows, past),
             limits,
         })
     }
@@ -108,7 +80,21 @@ impl<'a> Rows<'a> {
             );
             return Err(FileFault::new(&self.name, 0, 0, problem));
         }
+        if let Some(problem) = self.seen.fault() {
+            return Err(FileFault::new(&self.name, 0, 0, problem));
+        }
         match &mut self.reader {
+            Reader::Columnar(reader) => {
+                if !reader.next()? {
+                    return Ok(None);
+                }
+                let cells = reader.cells();
+                let line = reader.row();
+                Ok(Some((
+                    line,
+                    self.mapper.draft(&cells, line, &mut self.seen),
+                )))
+            }
             Reader::Delimited(reader) => {
                 if !reader.next(&mut self.record)? {
                     return Ok(None);
@@ -128,87 +114,82 @@ impl<'a> Rows<'a> {
         let Reader::Lines(lines) = &mut self.reader else {
             return Ok(None);
         };
-        let read = lines.next()?;
-        let line = lines.line();
-        let draft = match read {
-            Line::End => return Ok(None),
-            Line::Broken(problem) => {
-                let content = self.keys.content([lines.bytes()]);
-                let text = format!("line {line}: {problem}");
-                let violation = Violation::new("", "INVALID_JSON", text);
-                self.mapper.unreadable(content, violation, &mut self.seen)
-            }
-            Line::Object(object) if self.contract.file.format == Format::Events => {
-                let mut violations = Vec::new();
-                let mut event = event(&object, line, &mut violations);
-                event.source = self.source.to_owned();
-                self.mapper.event(event, violations)
-            }
-            Line::Object(object) => self.mapper.object(&object, line, &mut self.seen),
+        let Some((line, bytes, read)) = lines.next()? else {
+            return Ok(None);
         };
+        let draft = match read {
+            Line::Object(object) if self.contract.file.format == Format::Events => {
+                match object.to_value() {
+                    Ok(value) => {
+                        let mut violations = Vec::new();
+                        let mut event = event(&value, line, &mut violations);
+                        event.source = self.source.to_owned();
+                        Ok(self.mapper.event(event, violations))
+                    }
+                    Err(_) => Err("a number is beyond all bounds".to_owned()),
+                }
+            }
+            Line::Object(object) => Ok(self.mapper.object(&object, line, &mut self.seen)),
+            Line::Broken(problem) => Err(problem),
+        };
+        let draft = draft.unwrap_or_else(|problem| {
+            let content = self.keys.content([bytes]);
+            let text = format!("line {line}: {problem}");
+            let violation = Violation::new("", "INVALID_JSON", text);
+            self.mapper.unreadable(content, violation, &mut self.seen)
+        });
         Ok(Some((line, draft)))
     }
+
+    /// Returns the name of the file's encoding, as far as it is known by the rows that were read; `UTF-8` for Parquet.
+    pub fn encoding(&self) -> &'static str {
+        match &self.reader {
+            Reader::Delimited(reader) => reader.input.encoding(),
+            Reader::Lines(reader) => reader.input.encoding(),
+            Reader::Columnar(_) => "UTF-8",
+        }
+    }
 }
 
-/// Finds where each column stands; the order is free, but none may be missing or unknown.
-fn header_positions(
+/// Opens a file as its contract says, and finds where the columns stand.
+fn open(
+    path: &Path,
+    name: &str,
     contract: &Contract,
-    header: &Record,
-    file: &str,
-) -> Result<Vec<usize>, FileFault> {
-    let names: Vec<&str> = header.cells(file)?.into_iter().map(str::trim).collect();
-    let missing: Vec<&str> = contract
-        .columns
-        .iter()
-        .map(|column| column.name.as_str())
-        .filter(|name| !names.contains(name))
-        .collect();
-    let unknown = |(index, name): (usize, &&str)| {
-        contract
-            .column(name)
-            .is_none()
-            .then(|| (index + 1, (*name).to_owned()))
+    limits: &Limits,
+    read: Arc<AtomicU64>,
+) -> Result<(Reader, Vec<usize>, Record), FileFault> {
+    let mut record = Record::default();
+    let mut positions: Vec<usize> = (0..contract.columns.len()).collect();
+    if contract.file.format == Format::Parquet {
+        let reader = Columnar::open(path, name, limits, read)?;
+        positions = header::positions(contract, reader.names(), name, 0)?;
+        return Ok((Reader::Columnar(Box::new(reader)), positions, record));
+    }
+    let told = contract.file.encoding;
+    let mut input = Input::open(path, name, told, limits.inflation, read)?;
+    match input.is_at_end() {
+        Ok(false) => {}
+        Ok(true) => return Err(FileFault::new(name, 0, 0, "the file is empty")),
+        Err(error) => return Err(input.fault(name, 1, &error)),
+    }
+    let (separator, headed) = match contract.file.format {
+        Format::Delimited { delimiter, header } => (Separator::Byte(delimiter), header),
+        Format::Blanks { header } => (Separator::Blanks, header),
+        Format::Ndjson | Format::Events | Format::Parquet => {
+            let lines = Lines::new(input, name.to_owned(), limits.record_bytes);
+            return Ok((Reader::Lines(lines), positions, record));
+        }
     };
-    let unknown: Vec<(usize, String)> = names.iter().enumerate().filter_map(unknown).collect();
-    if missing.is_empty() && unknown.is_empty() && names.len() == contract.columns.len() {
-        let position = |name: &str| {
-            names
-                .iter()
-                .position(|known| *known == name)
-                .unwrap_or_default()
-        };
-        return Ok(contract
-            .columns
-            .iter()
-            .map(|column| position(&column.name))
-            .collect());
+    let mut reader = Delimited::new(input, name.to_owned(), separator, limits.record_bytes);
+    if headed {
+        reader.next(&mut record)?;
+        let cells = record.cells(name)?;
+        header::check_width(cells.len(), limits.columns, name)?;
+        let names = header::column_names(&cells);
+        positions = header::positions(contract, &names, name, record.line)?;
     }
-    let mut problem = format!("the header does not fit the contract `{}`:", contract.id);
-    if !missing.is_empty() {
-        problem.push_str(&format!(" missing {}", quoted(missing.iter().copied())));
-    }
-    if !unknown.is_empty() {
-        let comma = if missing.is_empty() { "" } else { "," };
-        problem.push_str(&format!(
-            "{comma} not expected {}",
-            quoted(unknown.iter().map(|(_, name)| name.as_str()))
-        ));
-    }
-    if missing.is_empty() && unknown.is_empty() {
-        problem.push_str(" a column is named twice");
-    }
-    let column = unknown.first().map_or(0, |(index, _)| *index as u64);
-    Err(FileFault::new(file, header.line, column, problem))
-}
-
-fn quoted<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let short = |name: &str| format!("`{}`", name.chars().take(40).collect::<String>());
-    let all: Vec<String> = names.map(short).collect();
-    if all.len() > 8 {
-        format!("{} and {} more", all[..8].join(", "), all.len() - 8)
-    } else {
-        all.join(", ")
-    }
+    Ok((Reader::Delimited(reader), positions, record))
 }
 
 #[cfg(test)]

@@ -28,10 +28,14 @@ customProperties:
       properties: {note: note}
 "#;
 
-const LIMITS: Limits = Limits {
-    record_bytes: 4096,
-    distinct_rows: 1000,
-};
+fn limits() -> Limits {
+    Limits {
+        record_bytes: 4096,
+        distinct_rows: 1000,
+        columns: 50,
+        ..Limits::default()
+    }
+}
 
 fn read(contract: &str, bytes: &[u8]) -> (Vec<(u64, Draft)>, Option<String>) {
     let contract = contract::parse(contract).expect("contract");
@@ -43,7 +47,7 @@ fn read(contract: &str, bytes: &[u8]) -> (Vec<(u64, Draft)>, Option<String>) {
         file.path(),
         "orders.csv",
         (&contract, "shop", &keys),
-        LIMITS,
+        limits(),
         Arc::default(),
     );
     let mut rows = match opened {
@@ -140,11 +144,30 @@ fn tells_where_a_gzip_was_cut() {
 }
 
 #[test]
-fn tells_latin_1() {
-    check_fault(
-        b"customer,day,note,amount\na,2024-01-01,caf\xe9,1\n",
-        0,
-        "orders.csv: line 2, column 3: the byte 0xe9 is not UTF-8; save the file as UTF-8 (it may be Latin-1)",
+fn tells_bytes_that_are_no_text_by_their_line() {
+    let told = CONTRACT.replace("{format: csv}", "{format: csv, encoding: utf-8}");
+    let (rows, fault) = read(
+        &told,
+        b"customer,day,note,amount\na,2024-01-01,x,1\na,2024-01-01,caf\xe9,1\n",
+    );
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        fault.as_deref(),
+        Some(
+            "orders.csv: line 3, column 3: the byte 0xe9 is not UTF-8; name the file's encoding in the contract, as in `file: {encoding: windows-1252}`"
+        )
+    );
+    let told = CONTRACT.replace("{format: csv}", "{format: csv, encoding: gb18030}");
+    let (rows, fault) = read(
+        &told,
+        b"customer,day,note,amount\na,2024-01-01,\xbf\xcd\xbb\xa7,1\na,2024-01-01,\xff,1\n",
+    );
+    assert!(format!("{:?}", rows[0].1.properties).contains("\u{5ba2}\u{6237}"));
+    assert_eq!(
+        fault.as_deref(),
+        Some(
+            "orders.csv: line 3: the byte 0xff is not of the encoding gb18030 that the contract names"
+        )
     );
 }
 

@@ -1,6 +1,5 @@
 //! Imports a file: reads and judges in one thread, commits batch by batch, goes on after a crash where it was.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,15 +14,14 @@ use prost_types::Any;
 use runtime::fault::{Fault, status};
 use runtime::operations::{OperationContext, OperationHandler};
 use store::{Store, StoreError};
-use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
+use super::reading::{Chunk, Read, Reading, Reads};
 use crate::config::ImportConfig;
 use crate::domain::contract;
-use crate::domain::counts::{Counts, Summary};
+use crate::domain::counts::{Counts, FileFacts, Summary};
 use crate::domain::judge::{Judged, Tenant, Verdict};
 use crate::domain::terms::Terms;
-use crate::file::{FileFault, Limits, Rows};
 use crate::intake::Intake;
 use crate::rpc::invalid_contract;
 use crate::store::{ImportRow, ImportStep, LogError, Outcome, Step};
@@ -46,13 +44,6 @@ pub struct Importer {
     config: ImportConfig,
 }
 
-/// Judged rows with their lines.
-#[derive(Default)]
-struct Chunk {
-    events: Vec<Judged>,
-    lines: Vec<u64>,
-}
-
 /// One import at work.
 struct Import<'a> {
     importer: &'a Importer,
@@ -63,6 +54,7 @@ struct Import<'a> {
     done: ImportRow,
     reported: Instant,
     validate_only: bool,
+    encoding: &'static str,
 }
 
 impl Importer {
@@ -73,72 +65,6 @@ impl Importer {
             uploads,
             store,
             config,
-        }
-    }
-
-    /// Reads and judges the rows after the first `skip` in a thread of its own; the thread ends when nobody listens.
-    fn read(&self, job: Reading, chunks: mpsc::Sender<Result<Chunk, FileFault>>) {
-        let intake = self.intake.clone();
-        let config = self.config.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Err(fault) = job.run(&intake, &config, &chunks) {
-                // Nobody may be listening any more; then nobody needs to know.
-                let _ = chunks.blocking_send(Err(fault));
-            }
-        });
-    }
-}
-
-/// What the reading thread needs.
-struct Reading {
-    path: PathBuf,
-    file_name: String,
-    terms: Terms,
-    source: String,
-    tenant: Tenant,
-    skip: i64,
-    read: Arc<AtomicU64>,
-}
-
-impl Reading {
-    fn run(
-        self,
-        intake: &Intake,
-        config: &ImportConfig,
-        chunks: &mpsc::Sender<Result<Chunk, FileFault>>,
-    ) -> Result<(), FileFault> {
-        let limits = Limits {
-            record_bytes: config.record_bytes_max,
-            distinct_rows: config.distinct_rows_max,
-        };
-        let Some(contract) = self.terms.contract.as_deref() else {
-            let problem = "the source has no contract by which a file could be read";
-            return Err(FileFault::new(&self.file_name, 0, 0, problem));
-        };
-        let what = (contract, self.source.as_str(), intake.keys());
-        let mut rows = Rows::open(&self.path, &self.file_name, what, limits, self.read.clone())?
-            .with_baseline(self.terms.baseline.as_deref());
-        let mut chunk = Chunk::default();
-        let mut number = 0;
-        loop {
-            let next = rows.read_row();
-            let ended = !matches!(next, Ok(Some(_)));
-            if ended || chunk.events.len() >= config.batch_rows {
-                let full = std::mem::take(&mut chunk);
-                if !full.events.is_empty() && chunks.blocking_send(Ok(full)).is_err() {
-                    return Ok(());
-                }
-            }
-            let Some((line, draft)) = next? else {
-                return Ok(());
-            };
-            number += 1;
-            if number > self.skip {
-                chunk
-                    .events
-                    .push(intake.judge(&self.tenant, &self.terms, draft));
-                chunk.lines.push(line);
-            }
         }
     }
 }
@@ -154,9 +80,10 @@ impl OperationHandler for Importer {
             .await
             .map_err(|it| status(&it))?;
         let tenant = self.patient_tenant(&context).await?;
-        let done = self.patient_row(&context).await?;
+        let mut done = self.patient_row(&context).await?;
+        same_file(&mut done, &upload)?;
         let read = Arc::new(AtomicU64::new(0));
-        let (sender, chunks) = mpsc::channel(AHEAD);
+        let config = &self.config;
         let reading = Reading {
             path,
             file_name: upload.file_name.clone(),
@@ -165,8 +92,11 @@ impl OperationHandler for Importer {
             tenant: tenant.clone(),
             skip: done.rows_done,
             read: read.clone(),
+            limits: config.limits(self.uploads.folder()),
+            chunk_rows: config.batch_rows,
+            chunk_bytes: config.batch_bytes,
         };
-        self.read(reading, sender);
+        let chunks = reading.start(self.intake.clone(), AHEAD);
         let reported = Instant::now();
         let validate_only = request.validate_only;
         let import = Import {
@@ -178,6 +108,7 @@ impl OperationHandler for Importer {
             done,
             reported,
             validate_only,
+            encoding: "",
         };
         import.run(chunks).await
     }
@@ -206,6 +137,26 @@ impl Importer {
     }
 }
 
+/// Fails when a file that was imported in part is not the same any more: its rows could not be told apart.
+fn same_file(done: &mut ImportRow, upload: &Upload) -> Result<(), Status> {
+    let Some(modified_micros) = upload.modified_micros else {
+        return Ok(());
+    };
+    let facts = FileFacts {
+        size_bytes: upload.size_bytes,
+        modified_micros,
+    };
+    if done.rows_done > 0 && done.summary.file != Some(facts) {
+        let text = format!(
+            "{} was changed while it was imported: import it again, nothing is counted twice",
+            upload.file_name
+        );
+        return Err(Status::failed_precondition(text));
+    }
+    done.summary.file = Some(facts);
+    Ok(())
+}
+
 /// Waits, unless the operation is to stop.
 async fn pause(context: &OperationContext, length: Duration) -> Result<(), Status> {
     tokio::select! {
@@ -215,14 +166,18 @@ async fn pause(context: &OperationContext, length: Duration) -> Result<(), Statu
 }
 
 impl Import<'_> {
-    async fn run(
-        mut self,
-        mut chunks: mpsc::Receiver<Result<Chunk, FileFault>>,
-    ) -> Result<Any, Status> {
-        while let Some(chunk) = chunks.recv().await {
+    async fn run(mut self, mut chunks: Reads) -> Result<Any, Status> {
+        loop {
+            let Some(next) = chunks.recv().await else {
+                return Err(Status::internal("reading the file broke down"));
+            };
             self.context.checkpoint()?;
-            match chunk {
-                Ok(chunk) => self.commit(chunk).await?,
+            match next {
+                Ok(Read::Rows(chunk)) => self.commit(chunk).await?,
+                Ok(Read::End(encoding)) => {
+                    self.encoding = encoding;
+                    break;
+                }
                 Err(fault) => {
                     self.report().await?;
                     return Err(status(&fault));
@@ -238,7 +193,7 @@ impl Import<'_> {
 
     /// Commits a chunk, patiently: a database that is down or a log that is full makes the import wait, not fail.
     async fn commit(&mut self, chunk: Chunk) -> Result<(), Status> {
-        let Chunk { events, lines } = chunk;
+        let Chunk { events, lines, .. } = chunk;
         let events: Arc<[Judged]> = events.into();
         let rows_before = self.done.rows_done;
         let step = ImportStep {
@@ -330,6 +285,7 @@ impl Import<'_> {
             first_time,
             last_time,
             value_minor,
+            file: _,
         } = &self.done.summary;
         let mut reasons: Vec<ReasonCount> = reasons
             .iter()
@@ -365,6 +321,7 @@ impl Import<'_> {
                 currency_code: self.tenant.currency.clone(),
                 minor_units: *value_minor,
             }),
+            encoding: self.encoding.to_owned(),
             ..Default::default()
         }
     }

@@ -4,6 +4,7 @@ mod archiver;
 mod caretaker;
 mod dispatcher;
 mod import;
+mod reading;
 mod worker;
 
 pub use archiver::Archiver;

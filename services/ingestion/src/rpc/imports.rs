@@ -1,5 +1,7 @@
 //! `ImportService`.
 
+use std::sync::Arc;
+
 use api::ingestion::import_service_server::ImportService;
 use api::ingestion::{ImportFileRequest, UploadFileRequest, UploadFileResponse};
 use api::longrunning::Operation;
@@ -11,6 +13,7 @@ use uuid::Uuid;
 
 use crate::domain::{Violation, contract, judge};
 use crate::jobs::IMPORT_KIND;
+use crate::sources::Sources;
 use crate::uploads::Uploads;
 
 /// Most bytes of a contract.
@@ -22,15 +25,32 @@ const FILE_NAME_BYTES_MAX: usize = 255;
 pub(crate) struct ImportRpc {
     uploads: Uploads,
     operations: Operations,
+    sources: Arc<Sources>,
 }
 
 impl ImportRpc {
-    /// Keeps files in `uploads` and imports them by `operations`.
-    pub(crate) fn new(uploads: Uploads, operations: Operations) -> Self {
+    /// Keeps files in `uploads` and imports them by `operations`, by the contracts of `sources` where none is given.
+    pub(crate) fn new(uploads: Uploads, operations: Operations, sources: Arc<Sources>) -> Self {
         Self {
             uploads,
             operations,
+            sources,
         }
+    }
+
+    /// Returns the contract of a registered source. The import keeps it, so that a later revision changes nothing in the
+    /// middle of a file.
+    async fn registered_contract(&self, tenant: &str, source: &str) -> Result<String, Status> {
+        let found = self
+            .sources
+            .contract_yaml(tenant, source)
+            .await
+            .or_status()?;
+        found.filter(|yaml| !yaml.is_empty()).ok_or_else(|| {
+            let text =
+                format!("the source `{source}` has no contract: register one, or give one here");
+            Invalid::field("contract_yaml", "REQUIRED", text).into()
+        })
     }
 }
 
@@ -72,13 +92,13 @@ impl ImportService for ImportRpc {
         request: Request<ImportFileRequest>,
     ) -> Result<Response<Operation>, Status> {
         let tenant = RequestContext::from_request(&request)?.tenant;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
         let mut found = Violations::new();
         found.require(
             !request.upload.is_empty(),
             "upload",
             "REQUIRED",
-            "name the uploaded file",
+            "name the uploaded file, or the URL of one",
         );
         let is_source = judge::is_source_name(&request.source);
         found.require(
@@ -94,12 +114,19 @@ impl ImportService for ImportRpc {
         if request.contract_yaml.len() > CONTRACT_BYTES_MAX {
             let text = format!("a contract has at most {CONTRACT_BYTES_MAX} bytes");
             found.push("contract_yaml", "TOO_LARGE", text);
-        } else if let Err(mistakes) = contract::parse(&request.contract_yaml) {
+        } else if !request.contract_yaml.is_empty()
+            && let Err(mistakes) = contract::parse(&request.contract_yaml)
+        {
             add_mistakes(&mut found, mistakes);
         }
         found
             .finish()
             .map_err(|invalid: Invalid| Status::from(invalid))?;
+        if request.contract_yaml.is_empty() {
+            request.contract_yaml = self
+                .registered_contract(tenant.as_str(), &request.source)
+                .await?;
+        }
         self.uploads
             .find(&tenant, &request.upload)
             .await

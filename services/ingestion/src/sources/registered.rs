@@ -155,6 +155,16 @@ impl Sources {
         Ok(found)
     }
 
+    /// Returns the text of a source's contract in force, as it is now; `None` when there is no such source.
+    pub async fn contract_yaml(
+        &self,
+        tenant: &str,
+        source: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sources::load(self.store.reader(), tenant, source, false).await?;
+        Ok(row.map(|row| row.contract_yaml))
+    }
+
     /// Forgets a source, which was changed: the next question reads it again.
     pub fn forget(&self, tenant: &str, source: &str) {
         let mut known = self.known();

@@ -38,7 +38,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 async fn tells_in_one_message_what_is_wrong_with_a_file() {
     on_each_database(|database| async move {
         let mut ingestion = Ingestion::start(database).await;
-        let contract = contract("online_retail");
+        let contract =
+            contract("online_retail").replace("{format: csv,", "{format: csv, encoding: utf-8,");
         let cases: [(&str, Vec<u8>, &str); 5] = [
             ("empty.csv", vec![], "empty.csv: the file is empty"),
             (
@@ -50,7 +51,8 @@ async fn tells_in_one_message_what_is_wrong_with_a_file() {
             (
                 "latin1.csv",
                 [HEADER.as_bytes(), b"1,S,caf\xe9,1,2011-01-04 10:00:00,1,7,France\n"].concat(),
-                "latin1.csv: line 2, column 3: the byte 0xe9 is not UTF-8; save the file as UTF-8 (it may be Latin-1)",
+                "latin1.csv: line 2, column 3: the byte 0xe9 is not UTF-8; name the file's encoding in the contract, as \
+                 in `file: {encoding: windows-1252}`",
             ),
             (
                 "cut.csv.gz",
@@ -81,7 +83,7 @@ async fn counts_the_rows_before_a_break_once_when_the_mended_file_comes() {
             Ingestion::start_with(database, |config| config.import.batch_rows = 500).await;
         let contract = contract("online_retail");
         let whole = lines(5000);
-        let broken = [&whole.as_bytes()[..whole.len() / 2], b"\xff,"].concat();
+        let broken = [&whole.as_bytes()[..whole.len() / 2], b"\n\"never closed,"].concat();
 
         let status = ingestion
             .import("default", ("orders.csv", &broken), &contract)

@@ -138,10 +138,7 @@ fn every_public_file_reads_by_its_contract() {
             .split(',')
             .next()
             .unwrap();
-        let limits = Limits {
-            record_bytes: 1 << 20,
-            distinct_rows: 1 << 20,
-        };
+        let limits = Limits::default();
         let mut rows = Rows::open(
             &data.join(path),
             path,

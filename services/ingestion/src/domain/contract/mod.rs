@@ -45,6 +45,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use encoding_rs::Encoding;
 
 use super::instant::TimeFormat;
 use super::mask::Policies;
@@ -112,6 +113,8 @@ pub struct FileShape {
     pub missing: Vec<String>,
     /// Whether blanks around values do not count.
     pub trim: bool,
+    /// Character encoding; detected when absent. Parquet has none.
+    pub encoding: Option<&'static Encoding>,
 }
 
 /// What one record of a file looks like.
@@ -131,6 +134,8 @@ pub enum Format {
     },
     /// One JSON object per line; a column's name is the path of its field, levels separated by dots.
     Ndjson,
+    /// Columns of an Apache Parquet file; every value has the text that it would have in CSV.
+    Parquet,
     /// One event of `clientele.common.v1.Event` per line, in protobuf's JSON mapping; there are no columns.
     Events,
 }

@@ -1,6 +1,7 @@
 //! Parts of a contract's mapping.
 
 use chrono::TimeDelta;
+use encoding_rs::Encoding;
 
 use super::node::Node;
 use super::{
@@ -14,11 +15,19 @@ pub(super) fn file(mapping: &Node<'_>) -> FileShape {
         format: Format::Ndjson,
         missing: vec![String::new()],
         trim: true,
+        encoding: None,
     };
     let Some(node) = mapping.need("file") else {
         return plain;
     };
-    node.only(&["format", "delimiter", "header", "missing", "trim"]);
+    node.only(&[
+        "format",
+        "delimiter",
+        "header",
+        "missing",
+        "trim",
+        "encoding",
+    ]);
     let header = node
         .get("header")
         .and_then(|node| node.flag())
@@ -27,10 +36,11 @@ pub(super) fn file(mapping: &Node<'_>) -> FileShape {
     let format = match format_node.as_ref().and_then(|node| node.value.as_str()) {
         Some("csv") => delimited(&node, header),
         Some("ndjson") => Format::Ndjson,
+        Some("parquet") => Format::Parquet,
         Some("events") => Format::Events,
         _ => {
             if let Some(node) = &format_node {
-                node.wrong("UNSUPPORTED", "use csv, ndjson or events");
+                node.wrong("UNSUPPORTED", "use csv, ndjson, parquet or events");
             }
             Format::Ndjson
         }
@@ -46,7 +56,22 @@ pub(super) fn file(mapping: &Node<'_>) -> FileShape {
             .get("trim")
             .and_then(|node| node.flag())
             .unwrap_or(true),
+        encoding: node.get("encoding").and_then(|node| encoding(&node)),
     }
+}
+
+/// Reads the name of a character encoding, as the WHATWG's Encoding Standard knows it.
+fn encoding(node: &Node<'_>) -> Option<&'static Encoding> {
+    let name = node.text()?;
+    let found =
+        Encoding::for_label(name.as_bytes()).filter(|it| *it != encoding_rs::REPLACEMENT);
+    if found.is_none() {
+        node.wrong(
+            "UNKNOWN_ENCODING",
+            "a name such as `utf-8`, `windows-1252`, `gbk`, `gb18030`, `big5` or `utf-16le` is expected",
+        );
+    }
+    found
 }
 
 fn delimited(node: &Node<'_>, header: bool) -> Format {

@@ -1,0 +1,111 @@
+//! Reads and judges the rows of a file in a thread of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::mpsc;
+
+use crate::domain::judge::{Judged, Tenant, Verdict};
+use crate::domain::terms::Terms;
+use crate::file::{FileFault, Limits, Rows};
+use crate::intake::Intake;
+
+/// Judged rows with their lines.
+#[derive(Default)]
+pub(super) struct Chunk {
+    pub(super) events: Vec<Judged>,
+    pub(super) lines: Vec<u64>,
+    bytes: usize,
+}
+
+/// What the thread tells.
+pub(super) enum Read {
+    /// Rows, in the order of the file.
+    Rows(Chunk),
+    /// There are no more rows; with the name of the file's encoding.
+    End(&'static str),
+}
+
+/// What comes out of the thread.
+pub(super) type Reads = mpsc::Receiver<Result<Read, FileFault>>;
+
+/// What is read, and how much of it at once.
+pub(super) struct Reading {
+    pub(super) path: PathBuf,
+    pub(super) file_name: String,
+    pub(super) terms: Terms,
+    pub(super) source: String,
+    pub(super) tenant: Tenant,
+    /// Rows at the start that are done.
+    pub(super) skip: i64,
+    /// Bytes read from the disk.
+    pub(super) read: Arc<AtomicU64>,
+    pub(super) limits: Limits,
+    pub(super) chunk_rows: usize,
+    pub(super) chunk_bytes: usize,
+}
+
+impl Chunk {
+    fn push(&mut self, line: u64, judged: Judged) {
+        self.bytes += match &judged.verdict {
+            Verdict::Accept(standard) => standard.payload.len(),
+            Verdict::Quarantine { kept, .. } => kept.len(),
+            Verdict::Reject(_) => 0,
+        };
+        self.events.push(judged);
+        self.lines.push(line);
+    }
+}
+
+impl Reading {
+    /// Starts the thread, which reads `ahead` chunks at most and ends when nobody listens. When it ends without
+    /// [`Read::End`] or a fault, it broke down.
+    pub(super) fn start(self, intake: Arc<Intake>, ahead: usize) -> Reads {
+        let (sender, chunks) = mpsc::channel(ahead);
+        tokio::task::spawn_blocking(move || {
+            let last = self.run(&intake, &sender);
+            // Nobody may be listening any more; then nobody needs to know.
+            let _ = sender.blocking_send(last.map(Read::End));
+        });
+        chunks
+    }
+
+    fn run(
+        &self,
+        intake: &Intake,
+        chunks: &mpsc::Sender<Result<Read, FileFault>>,
+    ) -> Result<&'static str, FileFault> {
+        let Some(contract) = self.terms.contract.as_deref() else {
+            let problem = "the source has no contract by which a file could be read";
+            return Err(FileFault::new(&self.file_name, 0, 0, problem));
+        };
+        let what = (contract, self.source.as_str(), intake.keys());
+        let (limits, read) = (self.limits.clone(), self.read.clone());
+        let mut rows = Rows::open(&self.path, &self.file_name, what, limits, read)?
+            .with_baseline(self.terms.baseline.as_deref());
+        let mut chunk = Chunk::default();
+        let mut number = 0;
+        loop {
+            let next = rows.read_row();
+            let ended = !matches!(next, Ok(Some(_)));
+            let full = chunk.events.len() >= self.chunk_rows || chunk.bytes >= self.chunk_bytes;
+            if ended || full {
+                let full = std::mem::take(&mut chunk);
+                let heard =
+                    full.events.is_empty() || chunks.blocking_send(Ok(Read::Rows(full))).is_ok();
+                if !heard {
+                    return Ok(rows.encoding());
+                }
+            }
+            let Some((line, draft)) = next? else {
+                return Ok(rows.encoding());
+            };
+            number += 1;
+            if number > self.skip {
+                let judged = intake.judge(&self.tenant, &self.terms, draft);
+                chunk.push(line, judged);
+            }
+        }
+    }
+}
