@@ -11,6 +11,7 @@ pub mod constraints;
 pub mod contract;
 pub mod counts;
 pub mod decimal;
+pub mod dependencies;
 pub mod draft;
 pub mod instant;
 pub mod json;

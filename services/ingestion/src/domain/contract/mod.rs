@@ -8,6 +8,7 @@ mod class;
 mod clean;
 mod condition;
 mod constraints;
+mod dependencies;
 mod duplicates;
 mod expression;
 mod jdk;
@@ -31,6 +32,7 @@ pub use class::PersonalClass;
 pub use clean::Clean;
 pub use condition::{Condition, Test};
 pub use constraints::{Constraints, End, Form, Pattern, Range, read_time, read_time_of_day};
+pub use dependencies::{Dependency, DependencyAction};
 pub use duplicates::Duplicates;
 pub use expression::Expression;
 pub use masking::Mask;
@@ -90,6 +92,8 @@ pub struct Contract {
     pub properties: Vec<(String, PropertySource)>,
     /// What becomes of personal properties.
     pub policies: Policies,
+    /// Which columns settle which others.
+    pub dependencies: Vec<Dependency>,
     /// Rules over several columns.
     pub rules: Vec<Rule>,
     /// How old data may be when they come.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::node::{Mistakes, Node};
 use super::{
-    Column, Contract, Format, TimeRule, alerts, duplicates, path, references, rules, schema,
+    Column, Contract, Format, TimeRule, alerts, dependencies, duplicates, path, references, rules, schema,
     sections, shape, sla, weights,
 };
 use crate::domain::Violation;
@@ -59,6 +59,7 @@ const MAPPING_KEYS: &[&str] = &[
     "mask",
     "tags",
     "duplicates",
+    "dependencies",
     "rules",
     "alerts",
     "weights",
@@ -150,6 +151,9 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         items,
         properties: references::properties(&mapping, &columns),
         policies: policies(&mapping),
+        dependencies: section("dependencies")
+            .map(|node| dependencies::read(&node, &columns))
+            .unwrap_or_default(),
         rules: section("rules")
             .map(|node| rules::read(&node, &columns, zone))
             .unwrap_or_default(),
