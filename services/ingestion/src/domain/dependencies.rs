@@ -126,15 +126,13 @@ impl Tally {
         if self.many {
             return;
         }
-        match self.values.get_mut(value) {
-            Some(count) => *count = count.saturating_add(records),
-            None if self.values.len() < VALUES_MAX => {
-                self.values.insert(value.to_owned(), records);
-            }
-            None => {
-                self.many = true;
-                self.values.clear();
-            }
+        if let Some(count) = self.values.get_mut(value) {
+            *count = count.saturating_add(records);
+        } else if self.values.len() < VALUES_MAX {
+            self.values.insert(value.to_owned(), records);
+        } else {
+            self.many = true;
+            self.values.clear();
         }
     }
 
