@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Values {
     pub(crate) most: u16,
+    pub(crate) text_max: u16,
     pub(crate) kept: BTreeMap<u64, (String, u64)>,
     pub(crate) over: bool,
 }
@@ -17,20 +18,26 @@ pub struct Values {
 /// A value and how often it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frequent {
-    /// The value; longer ones than 64 characters are cut and end in `…`.
+    /// The value; one that is longer than is kept is cut and ends in `…`.
     pub value: String,
     /// How often it came.
     pub count: u64,
 }
 
-/// Longest text that is kept, in characters.
-const TEXT_MAX: usize = 64;
+/// Longest text that is kept unless told otherwise, in characters.
+const TEXT_MAX: u16 = 64;
 
 impl Values {
-    /// Counts at most `most` different values.
+    /// Counts at most `most` different values and keeps 64 characters of each.
     pub fn new(most: u16) -> Self {
+        Self::with_texts(most, TEXT_MAX)
+    }
+
+    /// Counts at most `most` different values and keeps `text_max` characters of each.
+    pub fn with_texts(most: u16, text_max: u16) -> Self {
         Self {
             most,
+            text_max,
             kept: BTreeMap::new(),
             over: false,
         }
@@ -56,7 +63,7 @@ impl Values {
         {
             return;
         }
-        self.kept.insert(hash, (cut(value), times));
+        self.kept.insert(hash, (cut(value, self.text_max), times));
         if full {
             self.kept.pop_last();
         }
@@ -73,6 +80,13 @@ impl Values {
     /// Returns true when every value is counted.
     pub fn is_complete(&self) -> bool {
         !self.over
+    }
+
+    /// Returns the kept values with their hashes and counts, by hash.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &str, u64)> {
+        self.kept
+            .iter()
+            .map(|(hash, (value, count))| (*hash, value.as_str(), *count))
     }
 
     /// Returns the kept values, most frequent first, then by value.
@@ -108,8 +122,12 @@ impl Values {
 }
 
 /// Cuts a text where it becomes too long.
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(TEXT_MAX) {
+fn cut(text: &str, most: u16) -> String {
+    // A text that was cut before ends in the sign of that, one character beyond the bound.
+    if text.ends_with('…') && text.chars().count() == usize::from(most) + 1 {
+        return text.to_owned();
+    }
+    match text.char_indices().nth(usize::from(most)) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::column::{Column, Texts};
 use crate::distinct::{Distinct, REGISTER_MAX, REGISTERS};
 use crate::exact::{Moments, Wide};
+use crate::lexicon::{Lexicon, Pairs};
 use crate::numbers::{Buckets, Numbers, Ordered, Spread};
 use crate::values::Values;
 
@@ -49,6 +50,62 @@ impl Column {
         };
         if input.0.is_empty() && column.missing <= column.records {
             Ok(column)
+        } else {
+            Err(Malformed)
+        }
+    }
+}
+
+impl Lexicon {
+    /// Returns the stored form.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer(vec![VERSION]);
+        out.number(self.words.len() as u64);
+        for (name, words) in &self.words {
+            out.text(name);
+            out.values(words);
+        }
+        out.number(self.pairs.len() as u64);
+        for (name, pairs) in &self.pairs {
+            out.text(name);
+            out.number(u64::from(pairs.most));
+            out.number(u64::from(pairs.over));
+            out.number(pairs.kept.len() as u64);
+            for (hash, (count, values)) in &pairs.kept {
+                out.0.extend_from_slice(&hash.to_be_bytes());
+                out.number(*count);
+                out.values(values);
+            }
+        }
+        out.0
+    }
+
+    /// Reads the stored form.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let (version, rest) = bytes.split_first().ok_or(Malformed)?;
+        if *version != VERSION {
+            return Err(Malformed);
+        }
+        let mut input = Reader(rest);
+        let mut lexicon = Self::default();
+        for _ in 0..input.number()? {
+            let name = input.text()?;
+            lexicon.words.insert(name, input.values()?);
+        }
+        for _ in 0..input.number()? {
+            let name = input.text()?;
+            let most = u16::try_from(input.number()?).map_err(|_| Malformed)?;
+            let mut pairs = Pairs::new(most);
+            pairs.over = input.number()? == 1;
+            for _ in 0..input.number()? {
+                let hash = u64::from_be_bytes(input.array()?);
+                let count = input.count()?;
+                pairs.kept.insert(hash, (count, input.values()?));
+            }
+            lexicon.pairs.insert(name, pairs);
+        }
+        if input.0.is_empty() {
+            Ok(lexicon)
         } else {
             Err(Malformed)
         }
@@ -173,14 +230,19 @@ impl Writer {
 
     fn values(&mut self, values: &Values) {
         self.number(u64::from(values.most));
+        self.number(u64::from(values.text_max));
         self.number(u64::from(values.over));
         self.number(values.kept.len() as u64);
         for (hash, (value, count)) in &values.kept {
             self.0.extend_from_slice(&hash.to_be_bytes());
             self.number(*count);
-            self.number(value.len() as u64);
-            self.0.extend_from_slice(value.as_bytes());
+            self.text(value);
         }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
     }
 
     fn texts(&mut self, texts: &Texts) {
@@ -339,17 +401,21 @@ impl<'a> Reader<'a> {
     }
 
     fn values(&mut self) -> Result<Values, Malformed> {
-        let most = u16::try_from(self.number()?).map_err(|_| Malformed)?;
-        let mut values = Values::new(most);
+        let mut bound = || u16::try_from(self.number()?).map_err(|_| Malformed);
+        let mut values = Values::with_texts(bound()?, bound()?);
         values.over = self.number()? == 1;
         for _ in 0..self.number()? {
             let hash = u64::from_be_bytes(self.array()?);
             let count = self.count()?;
-            let length = self.number()?;
-            let text = std::str::from_utf8(self.take(length)?).map_err(|_| Malformed)?;
-            values.kept.insert(hash, (text.to_owned(), count));
+            values.kept.insert(hash, (self.text()?, count));
         }
         Ok(values)
+    }
+
+    fn text(&mut self) -> Result<String, Malformed> {
+        let length = self.number()?;
+        let text = std::str::from_utf8(self.take(length)?).map_err(|_| Malformed)?;
+        Ok(text.to_owned())
     }
 
     fn texts(&mut self) -> Result<Texts, Malformed> {

@@ -1,7 +1,7 @@
 //! Sketches do not depend on order or partition, survive storing, and equal the batch answer within their stated error.
 
 use proptest::prelude::*;
-use sketch::{Column, Figures, Keep, Numbers, RELATIVE_ERROR, Salt};
+use sketch::{Column, Figures, Keep, Lexicon, Numbers, RELATIVE_ERROR, Salt};
 
 fn salt() -> Salt {
     Salt::new([7; 32])
@@ -125,6 +125,35 @@ proptest! {
         // Four standard errors.
         let error = if count <= 256 { 0.0 } else { 4.0 * 1.04 / 64.0 };
         prop_assert!((told - count as f64).abs() <= error * count as f64, "{told} for {count}");
+    }
+}
+
+fn lexicon(pairs: &[(u16, u16)]) -> Lexicon {
+    let mut lexicon = Lexicon::default();
+    for (from, to) in pairs {
+        let (from, to) = (from.to_string(), to.to_string());
+        lexicon.add_word("from", salt().hash(&from), &from);
+        lexicon.add_pair("rule", salt().hash(&from), salt().hash(&to), &to);
+    }
+    lexicon
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lexicons_know_no_order_either(pairs in prop::collection::vec(
+        prop_oneof![(0u16..20, 0u16..40), (0u16..9000, 0u16..3)], 0..9000), cut in 0usize..9000) {
+        let whole = lexicon(&pairs);
+        let cut = cut.min(pairs.len());
+        let (left, right) = (lexicon(&pairs[..cut]), lexicon(&pairs[cut..]));
+        let mut both = right.clone();
+        both.merge(&left);
+        prop_assert_eq!(&both, &whole);
+        let mut turned = left;
+        turned.merge(&right);
+        prop_assert_eq!(turned.to_bytes(), whole.to_bytes());
+        prop_assert_eq!(Lexicon::from_bytes(&whole.to_bytes()).expect("lexicon"), whole);
     }
 }
 
