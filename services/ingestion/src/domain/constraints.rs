@@ -15,6 +15,9 @@ use super::record::Record;
 /// A gap in a required column that cleaning may fill is left to [`check_cleaned`].
 pub fn check(contract: &Contract, record: &mut Record<'_>) {
     for (index, column) in contract.columns.iter().enumerate() {
+        if record.cells[index].unreadable {
+            continue;
+        }
         if record.cells[index].text.is_some() {
             check_value(contract, column, index, record);
         } else if column.required && column.clean.is_none() {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::judge::{Judged, Verdict};
+use super::record::Action;
 
 /// What became of received events: received = accepted + duplicate + conflict + quarantined + rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct Summary {
     pub reasons: BTreeMap<String, Reason>,
     /// Rows by mark.
     pub marks: BTreeMap<String, i64>,
+    /// Values that standardising and cleaning changed, by field and by what was done.
+    #[serde(default)]
+    pub changes: BTreeMap<String, BTreeMap<String, i64>>,
     /// First event time of the accepted rows.
     pub first_time: Option<DateTime<Utc>>,
     /// Last event time of the accepted rows.
@@ -68,12 +72,25 @@ pub struct FileFacts {
 
 /// Most distinct reasons that are kept apart.
 const REASONS_MAX: usize = 100;
+/// Most fields whose changes are counted.
+const CHANGED_FIELDS_MAX: usize = 500;
 
 impl Summary {
     /// Adds a row's marks and reasons, before it is known what became of it.
     pub fn add_row(&mut self, judged: &Judged, line: u64) {
         for mark in &judged.marks {
             *self.marks.entry(mark.clone()).or_default() += 1;
+        }
+        if let Some(seen) = &judged.observation {
+            for (index, what) in &seen.changes {
+                self.add_change(&seen.watch.fields[*index].name, what);
+            }
+            for (index, action, method) in &seen.corrections {
+                if *action != Action::Flagged {
+                    let what = format!("{}_{method}", action.name());
+                    self.add_change(&seen.watch.fields[*index].name, &what);
+                }
+            }
         }
         let violations = match &judged.verdict {
             Verdict::Accept(_) => return,
@@ -100,6 +117,14 @@ impl Summary {
                 None => {}
             }
         }
+    }
+
+    fn add_change(&mut self, field: &str, what: &str) {
+        if !self.changes.contains_key(field) && self.changes.len() >= CHANGED_FIELDS_MAX {
+            return;
+        }
+        let of_field = self.changes.entry(field.to_owned()).or_default();
+        *of_field.entry(what.to_owned()).or_default() += 1;
     }
 
     /// Adds the time and value of an accepted row.

@@ -309,6 +309,9 @@ impl<'a> Mapper<'a> {
             TimeRule::Column { column, formats } => (*column, formats),
         };
         let column = &self.contract.columns[index];
+        if record.cells[index].unreadable {
+            return None;
+        }
         let Some(text) = record.cells[index].text() else {
             if !column.required {
                 record.fail(

@@ -41,6 +41,8 @@ pub struct Cell<'a> {
     pub number: Option<Decimal>,
     /// Moment that the text is, for columns of days and times.
     pub time: Option<DateTime<Utc>>,
+    /// Whether the text has no standard form, which has been told already.
+    pub unreadable: bool,
 }
 
 /// Something that standardising did to a value.
@@ -81,6 +83,17 @@ pub enum Action {
 }
 
 impl Action {
+    /// Returns the action's name in counts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Imputed => "imputed",
+            Self::Corrected => "corrected",
+            Self::Winsorised => "winsorised",
+            Self::Flagged => "flagged",
+            Self::Dropped => "dropped",
+        }
+    }
+
     /// Returns the action as messages name it.
     pub fn to_proto(self) -> CorrectionAction {
         match self {
@@ -101,6 +114,7 @@ impl<'a> Cell<'a> {
             original,
             number: None,
             time: None,
+            unreadable: false,
         }
     }
 

@@ -1,12 +1,13 @@
 //! Imports a file: reads and judges in one thread, commits batch by batch, goes on after a crash where it was.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use api::common::Money;
 use api::ingestion::{
-    ImportFileMetadata, ImportFileRequest, ImportFileResponse, MarkCount, ReasonCount,
+    ChangeCount, ImportFileMetadata, ImportFileRequest, ImportFileResponse, MarkCount, ReasonCount,
     ReceiptCounts,
 };
 use async_trait::async_trait;
@@ -282,6 +283,7 @@ impl Import<'_> {
             counts,
             reasons,
             marks,
+            changes,
             first_time,
             last_time,
             value_minor,
@@ -322,9 +324,24 @@ impl Import<'_> {
                 minor_units: *value_minor,
             }),
             encoding: self.encoding.to_owned(),
-            ..Default::default()
+            changes: change_counts(changes),
         }
     }
+}
+
+/// Returns what was changed, most frequent first, and by name among equals.
+fn change_counts(changes: &BTreeMap<String, BTreeMap<String, i64>>) -> Vec<ChangeCount> {
+    let of_field = |(field, kinds): (&String, &BTreeMap<String, i64>)| {
+        let count = |(change, values): (&String, &i64)| ChangeCount {
+            field: field.clone(),
+            change: change.clone(),
+            values: *values,
+        };
+        kinds.iter().map(count).collect::<Vec<_>>()
+    };
+    let mut counts: Vec<ChangeCount> = changes.iter().flat_map(of_field).collect();
+    counts.sort_by_key(|count| std::cmp::Reverse(count.values));
+    counts
 }
 
 /// Returns what would become of a row if nothing like it had come before.

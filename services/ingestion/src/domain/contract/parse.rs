@@ -9,6 +9,7 @@ use super::{
     Column, Contract, Format, TimeRule, alerts, dependencies, duplicates, path, references, rules, schema,
     sections, shape, sla, weights,
 };
+use super::standardise::Defaults;
 use crate::domain::Violation;
 use crate::domain::decimal::currency_decimals;
 use crate::domain::mask::{Policies, Policy};
@@ -108,10 +109,14 @@ fn read(root: &Node<'_>) -> Option<Contract> {
     };
     let (time, delay) = references::time(&mapping, &columns, zone, events);
     share_formats(&time, &mut columns);
-    sections::of_columns(&mapping, &mut columns);
     let currency = mapping.get("currency");
     let currency = currency.and_then(|node| references::currency(&node));
     let currency = currency.unwrap_or_default();
+    let defaults = Defaults {
+        zone,
+        currency: currency.clone(),
+    };
+    sections::of_columns(&mapping, &mut columns, &defaults);
     let decimals = mapping
         .get("currencyDecimals")
         .and_then(|node| shape::small_number(&node, 6));

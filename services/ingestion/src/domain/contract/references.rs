@@ -68,12 +68,16 @@ pub(super) fn time(
     let column = node
         .need("column")
         .and_then(|node| shape::column(&node, columns));
-    // A column of times may tell itself how they are written; otherwise they are written as ISO 8601 does.
+    // A column of times may tell itself how they are written; otherwise they are written as ISO 8601 does, also where
+    // they are brought to a standard form first.
     let typed = |index: usize| {
         let logical_type = columns[index].logical_type;
         matches!(logical_type, LogicalType::Date | LogicalType::Timestamp)
     };
-    let told = column.is_some_and(typed);
+    let name = column.map(|index| columns[index].name.as_str());
+    let standard = mapping.get("standardise");
+    let standard = standard.and_then(|section| section.get(name?));
+    let told = standard.is_some() || column.is_some_and(typed);
     let formats = match node.get("formats") {
         None if told => None,
         _ => node.need("formats"),

@@ -4,9 +4,13 @@ use super::node::Node;
 use super::{Column, clean, masking, shape, standardise, tags};
 
 /// Reads the sections whose entries belong to one column each, and gives every column its own.
-pub(super) fn of_columns(mapping: &Node<'_>, columns: &mut [Column]) {
+pub(super) fn of_columns(
+    mapping: &Node<'_>,
+    columns: &mut [Column],
+    defaults: &standardise::Defaults,
+) {
     each(mapping, "standardise", columns, |node, column| {
-        column.standard = standardise::read(node, column);
+        column.standard = standardise::read(node, column, defaults);
     });
     each(mapping, "clean", columns, |node, column| {
         column.clean = clean::read(node, column);

@@ -162,7 +162,7 @@ impl Sum {
             if *action != Action::Flagged {
                 bump(
                     &mut counts.cleaned,
-                    &format!("{}:{method}", name_of(*action)),
+                    &format!("{}:{method}", action.name()),
                 );
             }
         }
@@ -273,12 +273,3 @@ fn bump(counts: &mut BTreeMap<String, i64>, kind: &str) {
     }
 }
 
-fn name_of(action: Action) -> &'static str {
-    match action {
-        Action::Imputed => "imputed",
-        Action::Corrected => "corrected",
-        Action::Winsorised => "winsorised",
-        Action::Flagged => "flagged",
-        Action::Dropped => "dropped",
-    }
-}
