@@ -35,6 +35,17 @@ pub fn check_cleaned(contract: &Contract, record: &mut Record<'_>) {
     }
 }
 
+/// Judges a value again that cleaning changed: what was found wrong with the one before does not count any more.
+pub fn check_again(contract: &Contract, index: usize, record: &mut Record<'_>) {
+    let column = &contract.columns[index];
+    record.violations.retain(|it| it.field != column.name);
+    record.cells[index].number = None;
+    record.cells[index].time = None;
+    if record.cells[index].text.is_some() {
+        check_value(contract, column, index, record);
+    }
+}
+
 /// Reads a flag as files write it.
 pub fn flag(text: &str) -> Option<bool> {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));

@@ -21,7 +21,7 @@ use super::json::Json;
 use super::keys::{Hash, Keys, hex};
 use super::observe::observe;
 use super::occurrences::Occurrences;
-use super::record::Record;
+use super::record::{Change, Record};
 use super::{Violation, constraints, paths, reading, stages};
 
 /// Brings the records of one source through the stages and maps them to events.
@@ -231,10 +231,17 @@ impl<'a> Mapper<'a> {
     }
 
     /// Returns a draft with what the stages say of a record.
-    pub(super) fn finish(&self, record: Record<'_>) -> Draft {
+    pub(super) fn finish(&self, mut record: Record<'_>) -> Draft {
+        let observation = observe(self.contract, self.keys, &record);
+        // Counted with what standardising did, once it is told apart for quality.
+        let cleaned = record.corrections.iter().map(|it| Change {
+            column: it.column,
+            what: it.what(),
+        });
+        record.changes.extend(cleaned);
         Draft {
             cells: Some(Cells::of(&record)),
-            observation: observe(self.contract, self.keys, &record),
+            observation,
             corrections: self.corrections(&record),
             marks: record.marks,
             changes: record.changes,

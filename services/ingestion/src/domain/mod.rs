@@ -6,17 +6,18 @@
 //! they stand on.
 
 pub mod cells;
+pub mod baseline;
 pub mod clean;
 pub mod constraints;
 pub mod contract;
 pub mod counts;
 pub mod decimal;
-pub mod dependencies;
 pub mod draft;
 pub mod instant;
 pub mod json;
 pub mod judge;
 pub mod keys;
+pub mod lesson;
 pub mod mapping;
 pub mod mask;
 pub mod observe;

@@ -39,7 +39,8 @@ pub(super) fn changed(record: &Record<'_>) -> Vec<(usize, Option<String>)> {
 pub(super) fn write(contract: &Contract, changed: Vec<(usize, Option<String>)>, draft: &mut Draft) {
     for (index, text) in changed {
         let column = &contract.columns[index];
-        if write_one(draft, &contract.paths[index], column, text).is_none() {
+        let money = &contract.currency;
+        if write_one(draft, &contract.paths[index], (column, money), text).is_none() {
             let text = "what the contract makes of the value cannot stand here";
             draft.violations.push(super::Violation::new(
                 column.name.clone(),
@@ -106,11 +107,16 @@ fn item_text(item: &Item, part: ItemPart) -> Option<Cow<'_, str>> {
 }
 
 /// Writes one value. Returns `None` when it cannot stand at its place.
-fn write_one(draft: &mut Draft, path: &Path, column: &Column, text: Option<String>) -> Option<()> {
+fn write_one(
+    draft: &mut Draft,
+    path: &Path,
+    (column, currency): (&Column, &str),
+    text: Option<String>,
+) -> Option<()> {
     match path {
         Path::Type => draft.kind = text.unwrap_or_default(),
         Path::EventTime => draft.event_time = Some(read_iso(&text?, chrono_tz::UTC)?),
-        Path::Value(part) => write_money(&mut draft.value, *part, text)?,
+        Path::Value(part) => write_money(&mut draft.value, *part, currency, text)?,
         Path::Identifier(namespace) => {
             let known = draft
                 .identifiers
@@ -129,7 +135,7 @@ fn write_one(draft: &mut Draft, path: &Path, column: &Column, text: Option<Strin
             }
         }
         Path::Item(index, part) => match draft.items.get_mut(*index) {
-            Some(item) => write_item(item, *part, text)?,
+            Some(item) => write_item(item, *part, currency, text)?,
             // There is no item to take a value that was filled in.
             None => return text.is_none().then_some(()),
         },
@@ -142,7 +148,19 @@ fn write_one(draft: &mut Draft, path: &Path, column: &Column, text: Option<Strin
     Some(())
 }
 
-fn write_money(money: &mut Option<Money>, part: MoneyPart, text: Option<String>) -> Option<()> {
+/// Writes a part of an amount; one that was missing is of the contract's currency.
+fn write_money(
+    money: &mut Option<Money>,
+    part: MoneyPart,
+    currency: &str,
+    text: Option<String>,
+) -> Option<()> {
+    if money.is_none() && text.is_some() && !currency.is_empty() {
+        *money = Some(Money {
+            currency_code: currency.to_owned(),
+            minor_units: 0,
+        });
+    }
     match (part, text) {
         (MoneyPart::Currency, Some(code)) => money.as_mut()?.currency_code = code,
         (MoneyPart::Currency, None) => return None,
@@ -159,13 +177,13 @@ fn write_money(money: &mut Option<Money>, part: MoneyPart, text: Option<String>)
     Some(())
 }
 
-fn write_item(item: &mut Item, part: ItemPart, text: Option<String>) -> Option<()> {
+fn write_item(item: &mut Item, part: ItemPart, currency: &str, text: Option<String>) -> Option<()> {
     match part {
         ItemPart::ProductId => item.product_id = text.unwrap_or_default(),
         ItemPart::Name => item.name = text.unwrap_or_default(),
         ItemPart::Category => item.category = text.unwrap_or_default(),
         ItemPart::Quantity => item.quantity_milli = Decimal::parse(&text?)?.in_units(3)?,
-        ItemPart::UnitPrice(part) => write_money(&mut item.unit_price, part, text)?,
+        ItemPart::UnitPrice(part) => write_money(&mut item.unit_price, part, currency, text)?,
     }
     Some(())
 }

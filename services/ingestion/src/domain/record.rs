@@ -67,6 +67,28 @@ pub struct Correction {
     pub original: Option<String>,
 }
 
+impl Correction {
+    /// Returns what was done in one word, for example `imputed_median` or `winsorised`.
+    pub fn what(&self) -> &'static str {
+        match (self.action, self.method) {
+            (Action::Imputed, "mean") => "imputed_mean",
+            (Action::Imputed, "median") => "imputed_median",
+            (Action::Imputed, "mode") => "imputed_mode",
+            (Action::Imputed, "constant") => "imputed_constant",
+            (Action::Imputed, "unknown") => "imputed_unknown",
+            (Action::Imputed, "dependency") => "imputed_dependency",
+            (Action::Imputed, _) => "imputed",
+            (Action::Corrected, "spelling") => "corrected_spelling",
+            (Action::Corrected, "dependency") => "corrected_dependency",
+            (Action::Corrected, "decimal_shift") => "corrected_decimal_shift",
+            (Action::Corrected, _) => "corrected",
+            (Action::Winsorised, _) => "winsorised",
+            (Action::Flagged, _) => "flagged",
+            (Action::Dropped, _) => "dropped",
+        }
+    }
+}
+
 /// What cleaning did to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -130,6 +152,19 @@ impl<'a> Cell<'a> {
 }
 
 impl Record<'_> {
+    /// Returns the text of a column before cleaning, in standard form, with the number that it is. What is learned of the
+    /// source is learned of this, so that cleaning never learns of itself.
+    pub fn uncleaned(&self, index: usize) -> (Option<&str>, Option<Decimal>) {
+        let first = self.corrections.iter().find(|it| it.column == index);
+        match first {
+            None => (self.cells[index].text(), self.cells[index].number),
+            Some(first) => {
+                let text = first.original.as_deref();
+                (text, text.and_then(Decimal::parse))
+            }
+        }
+    }
+
     /// Notes what is wrong with a value, naming line and column, and the value itself unless it is personal.
     pub fn fail(&mut self, contract: &Contract, index: usize, reason: &'static str, problem: &str) {
         let column = &contract.columns[index];

@@ -1,5 +1,6 @@
 //! How the contract's section `dependencies` is written: which columns settle which others.
 
+use super::clean::{MENDED, Treatment, treatment};
 use super::node::Node;
 use super::{Column, shape};
 
@@ -22,18 +23,7 @@ pub struct Dependency {
     /// Smallest share of these records that must agree, above 0.5.
     pub share: f64,
     /// What becomes of a value that stands out.
-    pub action: DependencyAction,
-}
-
-/// What becomes of a value that does not fit a dependency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DependencyAction {
-    /// It is marked and left.
-    Flag,
-    /// It is replaced by the value that the others have.
-    Correct,
-    /// The record is kept aside.
-    Quarantine,
+    pub action: Treatment,
 }
 
 /// Reads the section: one entry may settle several columns.
@@ -74,18 +64,7 @@ fn read_entry(node: &Node<'_>, columns: &[Column], all: &mut Vec<Dependency>) {
         Some(support)
     });
     let share = node.get("share").map(|node| share(&node));
-    let action = match node.get("action") {
-        None => DependencyAction::Flag,
-        Some(node) => match node.text().as_deref() {
-            Some("flag") => DependencyAction::Flag,
-            Some("correct") => DependencyAction::Correct,
-            Some("quarantine") => DependencyAction::Quarantine,
-            _ => {
-                node.wrong("UNSUPPORTED", "use `flag`, `correct` or `quarantine`");
-                DependencyAction::Flag
-            }
-        },
-    };
+    let action = treatment(node, MENDED);
     if from.is_empty() || to.is_empty() || to.iter().any(|index| from.contains(index)) {
         node.wrong(
             "INCOMPLETE",

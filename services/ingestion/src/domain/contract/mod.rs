@@ -29,11 +29,11 @@ mod weights;
 
 pub use alerts::Alerts;
 pub use class::PersonalClass;
-pub use clean::Clean;
+pub use clean::{Clean, Gaps, Outliers, Spelling, Treatment};
 pub use condition::{Condition, Test};
 pub use constraints::{Constraints, End, Form, Pattern, Range, read_time, read_time_of_day};
-pub use dependencies::{Dependency, DependencyAction};
-pub use duplicates::Duplicates;
+pub use dependencies::Dependency;
+pub use duplicates::{DuplicateAction, Duplicates};
 pub use expression::Expression;
 pub use masking::Mask;
 pub use parse::parse;

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::node::{Mistakes, Node};
 use super::{
-    Column, Contract, Format, TimeRule, alerts, dependencies, duplicates, path, references, rules, schema,
-    sections, shape, sla, weights,
+    Column, Contract, Format, TimeRule, alerts, dependencies, duplicates, path, references, rules,
+    schema, sections, shape, sla, weights,
 };
 use super::standardise::Defaults;
 use crate::domain::Violation;
