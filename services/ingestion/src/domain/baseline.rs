@@ -119,7 +119,7 @@ impl Baseline {
             let baseline = FieldBaseline {
                 records: column.records,
                 missing: column.missing,
-                figures: column.figures(),
+                figures: column.figures().map(rounded),
                 mode: mode.map(|mode| mode.value),
                 words,
                 counts: Counts::default(),
@@ -150,6 +150,38 @@ impl Baseline {
     pub fn hash(&self, value: &str) -> Option<u64> {
         self.salt.as_ref().map(|salt| salt.0.hash(value))
     }
+}
+
+/// Rounds to 15 significant digits: as many as survive being written and read as a decimal text.
+fn rounded(mut figures: Figures) -> Figures {
+    let Figures {
+        count: _,
+        min,
+        max,
+        mean,
+        deviation,
+        q1,
+        median,
+        q3,
+        mad,
+        mode,
+        log,
+    } = &mut figures;
+    let plain = [min, max, mean, deviation, q1, median, q3, mad];
+    let logs = log.iter_mut().flat_map(|it| {
+        [
+            &mut it.mean,
+            &mut it.deviation,
+            &mut it.q1,
+            &mut it.median,
+            &mut it.q3,
+            &mut it.mad,
+        ]
+    });
+    for number in plain.into_iter().chain(mode).chain(logs) {
+        *number = format!("{number:.14e}").parse().unwrap_or(*number);
+    }
+    figures
 }
 
 fn ranked(words: &Values) -> Vec<(String, u64)> {

@@ -5,8 +5,8 @@
 //! [`draft`] of an event, [`judge`] says what shall become of that. [`decimal`], [`instant`], [`mask`] and [`keys`] are what
 //! they stand on.
 
-pub mod cells;
 pub mod baseline;
+pub mod cells;
 pub mod clean;
 pub mod constraints;
 pub mod contract;
