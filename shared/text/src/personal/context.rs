@@ -155,7 +155,9 @@ fn is_whole(clause: &str, start: usize, end: usize) -> bool {
     let letter = |c: char| c.is_ascii_alphabetic();
     let (before, word, after) = (&clause[..start], &clause[start..end], &clause[end..]);
     let longer = after.starts_with(letter) && !after.starts_with('s');
-    !(word.starts_with(letter) && before.ends_with(letter)) && !(word.ends_with(letter) && longer)
+    let begins_within = word.starts_with(letter) && before.ends_with(letter);
+    let ends_within = word.ends_with(letter) && longer;
+    !(begins_within || ends_within)
 }
 
 /// Returns whether an amount, a measure or a per cent sign follows.
