@@ -178,7 +178,11 @@ impl Judge<'_> {
         let day = time.map(|time| local_day(time, self.tenant.zone));
         let late = time.map(|time| draft.history_delay.unwrap_or(self.now - time));
         let timely = self.terms.freshness().zip(late);
-        seen.judged(violations, day, timely.map(|(target, late)| late <= target));
+        let timely = timely.map(|(target, late)| late <= target);
+        if let Some(day) = day.zip(time.map(|time| time.timestamp_micros())) {
+            seen.dated(day, timely);
+        }
+        seen.judged(violations);
     }
 
     /// Takes personal fields out of the properties.

@@ -23,8 +23,6 @@ const TEXT_BYTES_MAX: usize = 64;
 pub struct Watch {
     /// Fields in their order.
     pub fields: Vec<Watched>,
-    /// Fields that each rule over several fields names.
-    pub rules: Vec<Vec<usize>>,
     /// Whether records have further fields and a type that says which they may have: events without columns.
     pub open: bool,
     names: HashMap<String, usize>,
@@ -41,23 +39,25 @@ pub struct Watched {
     pub judged: bool,
     /// Whether a record is expected to have a value.
     pub expected: bool,
+    /// Whether it must agree with other fields.
+    pub related: bool,
 }
 
 impl Watch {
-    /// Observes these fields and rules.
-    pub fn new(fields: Vec<Watched>, rules: Vec<Vec<usize>>) -> Self {
+    /// Observes these fields.
+    pub fn new(fields: Vec<Watched>) -> Self {
         let name = |(index, field): (usize, &Watched)| (field.name.clone(), index);
         let names = fields.iter().enumerate().map(name).collect();
         Self {
             fields,
-            rules,
             open: false,
             names,
         }
     }
 
-    /// Observes the columns of a contract; those that may be missing are not expected to have a value.
-    pub fn of_columns(columns: &[Column], may_be_missing: &[usize]) -> Self {
+    /// Observes the columns of a contract. Those that may be missing are not expected to have a value, related ones must agree
+    /// with each other.
+    pub fn of_columns(columns: &[Column], may_be_missing: &[usize], related: &[usize]) -> Self {
         let field = |(index, column): (usize, &Column)| Watched {
             name: column.name.clone(),
             keep: !column.personal && column.class.is_none() && column.mask.is_none(),
@@ -66,9 +66,9 @@ impl Watch {
                 || column.standard.is_some()
                 || column.clean.is_some(),
             expected: !may_be_missing.contains(&index),
+            related: related.contains(&index),
         };
-        let fields = columns.iter().enumerate().map(field).collect();
-        Self::new(fields, Vec::new())
+        Self::new(columns.iter().enumerate().map(field).collect())
     }
 
     /// Returns the field that a violation speaks of: itself, or the part of the event that it lies in.
@@ -91,6 +91,7 @@ static EVENT: LazyLock<Arc<Watch>> = LazyLock::new(|| {
         keep: true,
         judged: true,
         expected,
+        related: false,
     };
     let names = [
         ("type", true),
@@ -101,7 +102,7 @@ static EVENT: LazyLock<Arc<Watch>> = LazyLock::new(|| {
     ];
     Arc::new(Watch {
         open: true,
-        ..Watch::new(names.into_iter().map(field).collect(), vec![])
+        ..Watch::new(names.into_iter().map(field).collect())
     })
 });
 
@@ -122,12 +123,12 @@ pub struct Observation {
     pub changes: Vec<(usize, &'static str)>,
     /// Fields that cleaning touched, what it did and by which method.
     pub corrections: Vec<(usize, Action, &'static str)>,
-    /// Rules that are broken, by index.
-    pub broken: Vec<usize>,
     /// Reasons for quarantine, each with its field, each once.
     pub faults: Vec<(&'static str, String)>,
     /// Day of event time in the tenant's zone; [`NO_DAY`] without a time.
     pub day: i32,
+    /// When it happened, microseconds since 1970; 0 without a time.
+    pub time_us: i64,
     /// Whether it came in time; absent without a target.
     pub timely: Option<bool>,
     text: String,
@@ -140,6 +141,8 @@ pub struct Seen {
     pub present: bool,
     /// Whether it is not what it can be.
     pub wrong: bool,
+    /// Whether it does not agree with other fields.
+    pub clashing: bool,
     /// Keyed hash of the value; absent where it says nothing.
     pub hash: Option<u64>,
     /// Number that it is; absent for texts and for values that may not be kept.
@@ -158,9 +161,9 @@ impl Observation {
             kind: None,
             changes: Vec::new(),
             corrections: Vec::new(),
-            broken: Vec::new(),
             faults: Vec::new(),
             day: NO_DAY,
+            time_us: 0,
             timely: None,
             text: String::new(),
         }
@@ -183,6 +186,7 @@ impl Observation {
         Seen {
             present: true,
             wrong: false,
+            clashing: false,
             hash: Some(keys.salt().hash(text)),
             number: number.filter(|_| keep),
             text: kept.then(|| self.keep(text)),
@@ -194,18 +198,24 @@ impl Observation {
         Box::new(Self::new(NOTHING.clone()))
     }
 
-    /// Adds what judging found: why the record is not accepted, the day it belongs to, and whether it came in time, where
-    /// there is a target.
-    pub fn judged(&mut self, violations: &[Violation], day: Option<i32>, timely: Option<bool>) {
-        self.day = day.unwrap_or(NO_DAY);
+    /// Adds when the record happened: its day and the microseconds since 1970; and whether it came in time, where there is
+    /// a target.
+    pub fn dated(&mut self, (day, time_us): (i32, i64), timely: Option<bool>) {
+        self.day = day;
+        self.time_us = time_us;
         self.timely = timely;
+    }
+
+    /// Adds why the record is not accepted.
+    pub fn judged(&mut self, violations: &[Violation]) {
         for violation in violations {
-            let dimension = Dimension::of_reason(violation.reason);
-            if dimension == Dimension::Accuracy
-                && let Some(index) = self.watch.index(&violation.field)
-                && let Some(value) = self.values.get_mut(index)
-            {
-                value.wrong = true;
+            let index = self.watch.index(&violation.field);
+            if let Some(value) = index.and_then(|index| self.values.get_mut(index)) {
+                match Dimension::of_reason(violation.reason) {
+                    Dimension::Accuracy => value.wrong = true,
+                    Dimension::Consistency => value.clashing = true,
+                    Dimension::Completeness | Dimension::Timeliness => {}
+                }
             }
             let fault = (violation.reason, without_indices(&violation.field));
             if !self.faults.contains(&fault) {
@@ -265,8 +275,18 @@ pub fn observe(contract: &Contract, keys: &Keys, record: &Record<'_>) -> Option<
     }
     let change = |it: &super::record::Change| (it.column, it.what);
     seen.changes = record.changes.iter().map(change).collect();
-    let correction = |it: &Correction| (it.column, it.action, it.method);
-    seen.corrections = record.corrections.iter().map(correction).collect();
+    for Correction {
+        column,
+        action,
+        method,
+        ..
+    } in &record.corrections
+    {
+        match *method {
+            "rule" | "dependency" => seen.values[*column].clashing = true,
+            _ => seen.corrections.push((*column, *action, method)),
+        }
+    }
     Some(Box::new(seen))
 }
 

@@ -96,7 +96,12 @@ impl group::Batch for Appender {
     type Answer = Result<Vec<Outcome>, LogError>;
 
     async fn write(&self, tx: &WriteTx, items: &[Append]) -> Result<Vec<Self::Answer>, StoreError> {
-        let (mut heads, held, now) = take_heads(tx).await?;
+        let Ends {
+            mut heads,
+            held,
+            now,
+            any_observed,
+        } = take_heads(tx).await?;
         if held > self.bytes_max {
             let full = LogError::Full {
                 held,
@@ -110,6 +115,7 @@ impl group::Batch for Appender {
             .await?;
         write_quarantine(tx, items, &outcomes, now).await?;
         write_counts(tx, items, &outcomes).await?;
+        super::quality::write(tx, items, &outcomes, any_observed, now).await?;
         write_heads(tx, &heads, now).await?;
         for (item, outcomes) in items.iter().zip(&outcomes) {
             match &item.step {
@@ -173,7 +179,7 @@ impl Appender {
 }
 
 /// Returns every event with its append and outcome.
-fn each<'a>(
+pub(super) fn each<'a>(
     items: &'a [Append],
     outcomes: &'a [Vec<Outcome>],
 ) -> impl Iterator<Item = (&'a Append, &'a Judged, Outcome)> {
@@ -185,9 +191,19 @@ fn each<'a>(
     })
 }
 
-/// Locks the lanes' ends, so that appends take turns, and returns them with the bytes held and the time of this
-/// transaction, which is later than that of every one before.
-async fn take_heads(tx: &WriteTx) -> Result<(Vec<Head>, i64, i64), StoreError> {
+/// Ends of the lanes, and what an append must know of the log.
+struct Ends {
+    heads: Vec<Head>,
+    /// Bytes of events that are held.
+    held: i64,
+    /// Time of this transaction, later than that of every one before.
+    now: i64,
+    /// Whether quality holds what records in quarantine added.
+    any_observed: bool,
+}
+
+/// Locks the lanes' ends, so that appends take turns, and returns them.
+async fn take_heads(tx: &WriteTx) -> Result<Ends, StoreError> {
     let lock = match tx.get_database_backend() {
         DbBackend::Postgres => " FOR UPDATE",
         _ => "",
@@ -208,12 +224,19 @@ async fn take_heads(tx: &WriteTx) -> Result<(Vec<Head>, i64, i64), StoreError> {
             moved: false,
         });
     }
-    let dropped =
-        "SELECT CAST(COALESCE(SUM(dropped_bytes), 0) AS BIGINT) AS dropped FROM lane_cursors";
-    if let Some(row) = sql::query_one(tx, dropped, []).await? {
+    let rest = "SELECT CAST(COALESCE(SUM(dropped_bytes), 0) AS BIGINT) AS dropped, \
+        CAST((SELECT COUNT(*) FROM (SELECT 1 FROM quality_held LIMIT 1) AS one) AS BIGINT) AS observed FROM lane_cursors";
+    let mut any_observed = true;
+    if let Some(row) = sql::query_one(tx, rest, []).await? {
         held -= sql::get::<i64>(&row, "dropped")?;
+        any_observed = sql::get::<i64>(&row, "observed")? > 0;
     }
-    Ok((heads, held, now))
+    Ok(Ends {
+        heads,
+        held,
+        now,
+        any_observed,
+    })
 }
 
 /// Content and commit of a key.

@@ -10,6 +10,7 @@ mod claim;
 mod imports;
 mod log;
 mod migrations;
+pub mod quality;
 pub mod runs;
 pub mod sources;
 mod status;

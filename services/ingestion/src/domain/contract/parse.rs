@@ -139,7 +139,7 @@ fn read(root: &Node<'_>) -> Option<Contract> {
     };
     let section = |name: &str| mapping.get(name);
     let weights = weights::read(section("weights").as_ref(), &columns);
-    let watch = Watch::of_columns(&columns, &weights.may_be_missing);
+    let watch = Watch::of_columns(&columns, &weights.may_be_missing, &[]);
     Some(Contract {
         id,
         name,

@@ -43,9 +43,6 @@ pub struct DayCounts {
     /// Records accepted or quarantined, each once.
     #[prost(int64, tag = "1")]
     pub records: i64,
-    /// Rules over several fields, each once per record.
-    #[prost(message, required, tag = "2")]
-    pub rules: Tally,
     /// Records, and of these those whose key was not there with other content, and that no other record came near to.
     #[prost(message, required, tag = "3")]
     pub keys: Tally,
@@ -81,7 +78,7 @@ pub struct FieldCounts {
     /// Values that are what they can be.
     #[prost(message, required, tag = "4")]
     pub accurate: Tally,
-    /// Rules over several fields that name this one.
+    /// Values that agree with other fields, where the contract says how.
     #[prost(message, required, tag = "5")]
     pub consistent: Tally,
     /// Values changed by standardising, by what was done.
@@ -122,7 +119,6 @@ impl DayCounts {
     /// taken back equal counts that never were. Returns the fields that are left out now.
     pub fn add(&mut self, other: &Self, times: i64) -> Vec<String> {
         self.records += other.records * times;
-        self.rules.add(other.rules, times);
         self.keys.add(other.keys, times);
         self.timely.add(other.timely, times);
         for (name, field) in &other.fields {
@@ -171,7 +167,7 @@ impl DayCounts {
             Dimension::Completeness => over_fields(|field| field.complete),
             Dimension::Accuracy => over_fields(|field| field.accurate),
             Dimension::Consistency => {
-                let mut sum = self.rules;
+                let mut sum = over_fields(|field| field.consistent);
                 sum.add(self.keys, 1);
                 sum
             }

@@ -17,6 +17,8 @@ pub struct Day {
     pub counts: DayCounts,
     /// Sketches by field.
     pub columns: BTreeMap<String, Column>,
+    /// Time of the newest accepted event, microseconds since 1970; 0 when there is none.
+    pub last_us: i64,
 }
 
 /// Figures by day of event time, in days since 1970-01-01 in the tenant's zone; [`NO_DAY`] for those without a time.
@@ -42,6 +44,8 @@ struct StoredDay {
     counts: DayCounts,
     #[prost(btree_map = "string, bytes", tag = "3")]
     columns: BTreeMap<String, Vec<u8>>,
+    #[prost(int64, tag = "4")]
+    last_us: i64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -62,6 +66,7 @@ impl Day {
                 }
             }
         }
+        self.last_us = self.last_us.max(other.last_us);
         left_out
             .iter()
             .for_each(|field| drop(self.columns.remove(field)));
@@ -83,12 +88,13 @@ impl Day {
         )
     }
 
-    /// Reads the stored forms.
+    /// Reads the stored forms; the newest time is kept beside them.
     pub fn from_bytes(counts: &[u8], columns: &[u8]) -> Result<Self, Malformed> {
         let stored = StoredColumns::decode(columns).map_err(|_| Malformed)?;
         Ok(Self {
             counts: counts_from_bytes(counts)?,
             columns: read(stored.columns)?,
+            last_us: 0,
         })
     }
 }
@@ -117,6 +123,7 @@ impl Days {
             day: *day,
             counts: figures.counts.clone(),
             columns: stored(&figures.columns),
+            last_us: figures.last_us,
         };
         StoredDays {
             days: self.0.iter().map(day).collect(),
@@ -132,10 +139,15 @@ impl Days {
             day,
             counts,
             columns,
+            last_us,
         } in stored.days
         {
-            let columns = read(columns)?;
-            days.insert(day, Day { counts, columns });
+            let figures = Day {
+                counts,
+                columns: read(columns)?,
+                last_us,
+            };
+            days.insert(day, figures);
         }
         Ok(Self(days))
     }

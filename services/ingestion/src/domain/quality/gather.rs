@@ -40,6 +40,7 @@ enum Kind {
 struct Sum {
     watch: Arc<Watch>,
     counts: DayCounts,
+    last_us: i64,
     fields: Vec<Field>,
     others: BTreeMap<String, Field>,
 }
@@ -122,6 +123,7 @@ impl Sum {
             fields: watch.fields.iter().map(|_| Field::default()).collect(),
             watch,
             counts: DayCounts::default(),
+            last_us: 0,
             others: BTreeMap::new(),
         }
     }
@@ -130,6 +132,7 @@ impl Sum {
         self.counts.records += 1;
         self.counts.keys.check(!near);
         self.counts.untold += seen.untold;
+        self.last_us = self.last_us.max(seen.time_us);
         if let Some(timely) = seen.timely {
             self.counts.timely.check(timely);
         }
@@ -150,7 +153,6 @@ impl Sum {
                 field.add(seen, value, event, kind);
             }
         }
-        self.add_rules(seen);
         for (index, what) in &seen.changes {
             bump(&mut self.fields[*index].counts.standardised, what);
         }
@@ -192,6 +194,9 @@ impl Sum {
         if value.present && (watched.judged || wrong) {
             field.counts.accurate.check(!wrong);
         }
+        if watched.related || value.clashing {
+            field.counts.consistent.check(!value.clashing);
+        }
         if open.is_some() {
             return;
         }
@@ -205,20 +210,11 @@ impl Sum {
         }
     }
 
-    fn add_rules(&mut self, seen: &Observation) {
-        for (rule, fields) in self.watch.rules.iter().enumerate() {
-            let good = !seen.broken.contains(&rule);
-            self.counts.rules.check(good);
-            for index in fields {
-                self.fields[*index].counts.consistent.check(good);
-            }
-        }
-    }
-
     fn finish(self) -> Day {
         let mut day = Day {
             counts: self.counts,
             columns: BTreeMap::new(),
+            last_us: self.last_us,
         };
         let names = self.watch.fields.iter().map(|field| field.name.clone());
         for (name, field) in names.zip(self.fields).chain(self.others) {

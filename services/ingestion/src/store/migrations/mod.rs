@@ -5,6 +5,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m0001_log;
 mod m0002_sources;
+mod m0005_quality;
 
 /// Brings the tables up to date.
 pub struct Migrator;
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         let mut all = store::common_migrations();
         all.push(Box::new(m0001_log::Migration));
         all.push(Box::new(m0002_sources::Migration));
+        all.push(Box::new(m0005_quality::Migration));
         all
     }
 }
