@@ -49,6 +49,20 @@ pub struct Config {
     pub sql_pull: SqlPullConfig,
     /// Pulls over HTTP.
     pub http_pull: HttpPullConfig,
+    /// Quality figures.
+    pub quality: QualityConfig,
+}
+
+/// Quality figures.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QualityConfig {
+    /// How often what appends added is folded into the days.
+    #[serde(with = "runtime::config::duration")]
+    pub fold: Duration,
+    /// How often sources that changed are judged.
+    #[serde(with = "runtime::config::duration")]
+    pub judge: Duration,
 }
 
 /// Addresses of other services.

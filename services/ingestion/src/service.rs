@@ -8,6 +8,7 @@ use ::store::operations::SeaOperationLog;
 use anyhow::{Context, bail};
 use api::ingestion::event_service_server::EventServiceServer;
 use api::ingestion::import_service_server::ImportServiceServer;
+use api::ingestion::quality_service_server::QualityServiceServer;
 use api::ingestion::source_service_server::SourceServiceServer;
 use lake::{Lake, Table};
 use runtime::client;
@@ -21,11 +22,11 @@ use crate::config::Config;
 use crate::domain::keys::Keys;
 use crate::intake::{Intake, tolerance};
 use crate::jobs::{
-    Archiver, Caretaker, Dispatcher, IMPORT_KIND, Importer, LaneWorker, Pace, run_lane,
+    Archiver, Caretaker, Dispatcher, IMPORT_KIND, Importer, LaneWorker, Pace, QualityKeeper, run_lane,
 };
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::rpc::{EventRpc, ImportRpc, SourceRpc};
+use crate::rpc::{EventRpc, ImportRpc, QualityRpc, SourceRpc};
 use crate::sources::{Facts, Registry, Sources, WriteKeys};
 use crate::store::{DatabaseLog, EventLog, LogLimits, Migrator};
 use crate::tenants::Tenants;
@@ -145,9 +146,12 @@ impl Service {
         let imports = ImportServiceServer::new(imports).max_decoding_message_size(most);
         let sources = SourceRpc::new(self.intake.clone(), self.registry.clone());
         let sources = SourceServiceServer::new(sources).max_decoding_message_size(most);
+        let quality = QualityRpc::new(self.log.store().clone(), self.intake.clone());
+        let quality = QualityServiceServer::new(quality).max_decoding_message_size(most);
         Routes::new(events)
             .add_service(imports)
             .add_service(sources)
+            .add_service(quality)
             .add_service(self.operations.grpc())
     }
 
@@ -200,6 +204,15 @@ impl Service {
                 jobs.spawn(async move { run_lane(&*worker, lane, leases, pace, shutdown).await });
             }
         }
+        let keeper = QualityKeeper::new(
+            self.log.store().clone(),
+            self.intake.clone(),
+            self.config.quality.judge,
+            self.config.log.remember,
+        );
+        let (at_leases, at_pace, until) =
+            (leases.clone(), pace(self.config.quality.fold), shutdown.clone());
+        jobs.spawn(async move { run_lane(&keeper, 0, at_leases, at_pace, until).await });
         let (operations, until) = (self.operations.clone(), shutdown.clone());
         jobs.spawn(async move { operations.run(until).await });
         let service = self.clone();

@@ -13,5 +13,7 @@ mod harness;
 mod peer;
 #[path = "ingestion/public_data.rs"]
 mod public_data;
+#[path = "ingestion/quality.rs"]
+mod quality;
 #[path = "ingestion/sources.rs"]
 mod sources;

@@ -4,6 +4,7 @@ mod archiver;
 mod caretaker;
 mod dispatcher;
 mod import;
+mod quality;
 mod reading;
 mod worker;
 
@@ -12,4 +13,5 @@ pub use caretaker::Caretaker;
 pub use dispatcher::Dispatcher;
 pub(crate) use import::receipts;
 pub use import::{IMPORT_KIND, Importer};
+pub use quality::QualityKeeper;
 pub use worker::{LaneWorker, Pace, run_lane};

@@ -2,9 +2,11 @@
 
 mod events;
 mod imports;
+mod quality;
 mod sources;
 
 pub(crate) use events::EventRpc;
 pub(crate) use imports::ImportRpc;
 pub(crate) use imports::invalid_contract;
+pub(crate) use quality::QualityRpc;
 pub(crate) use sources::SourceRpc;

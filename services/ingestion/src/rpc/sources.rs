@@ -258,7 +258,7 @@ fn require_id(found: &mut Violations, field: &str, id: &str) {
 }
 
 /// Reads `sources/{id}` and returns the id.
-fn read_name(found: &mut Violations, field: &str, name: &str) -> String {
+pub(super) fn read_name(found: &mut Violations, field: &str, name: &str) -> String {
     match name.strip_prefix(PREFIX).filter(|id| is_source_name(id)) {
         Some(id) => id.to_owned(),
         None => {

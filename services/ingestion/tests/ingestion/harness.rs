@@ -8,6 +8,7 @@ use std::time::Duration;
 use api::common::{Event, Identifier, Money};
 use api::ingestion::event_service_client::EventServiceClient;
 use api::ingestion::import_service_client::ImportServiceClient;
+use api::ingestion::quality_service_client::QualityServiceClient;
 use api::ingestion::source_service_client::SourceServiceClient;
 use api::ingestion::*;
 use api::longrunning::operation::Result as Outcome;
@@ -30,6 +31,7 @@ use crate::peer::Peer;
 pub struct Ingestion {
     pub events: EventServiceClient<Channel>,
     pub imports: ImportServiceClient<Channel>,
+    pub quality: QualityServiceClient<Channel>,
     pub sources: SourceServiceClient<Channel>,
     pub operations: OperationsClient<Channel>,
     pub peer: Peer,
@@ -124,6 +126,7 @@ impl Ingestion {
         Self {
             events: EventServiceClient::new(channel.clone()),
             imports: ImportServiceClient::new(channel.clone()),
+            quality: QualityServiceClient::new(channel.clone()),
             sources: SourceServiceClient::new(channel.clone()),
             operations: OperationsClient::new(channel),
             peer,

@@ -1,6 +1,6 @@
 //! Folds what appends added into the days, each exactly once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use store::bulk::{self, Kind, Rows};
@@ -17,11 +17,11 @@ const ROWS_MAX: i64 = 64;
 /// A tenant and its source.
 type Source = (String, String);
 
-/// Adds the oldest rows to their days and deletes them, in one transaction under the lease. Returns the sources whose days
-/// changed; none when there is nothing to fold.
+/// Adds the oldest rows to their days and deletes them, in one transaction under the lease. Returns true when there may be
+/// more of them.
 ///
 /// Only the holder of the lease changes days, so they may be read before the transaction.
-pub async fn fold(store: &Store, lease: &Lease) -> Result<BTreeSet<Source>, StoreError> {
+pub async fn fold(store: &Store, lease: &Lease) -> Result<bool, StoreError> {
     let select = "SELECT id, tenant, source, body FROM quality_deltas ORDER BY id LIMIT $1";
     let mut ids = Vec::new();
     let mut added: BTreeMap<Source, Days> = BTreeMap::new();
@@ -33,7 +33,7 @@ pub async fn fold(store: &Store, lease: &Lease) -> Result<BTreeSet<Source>, Stor
         added.entry(source).or_default().merge(&days);
     }
     if ids.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(false);
     }
     let folded = with_days_before(store, &added).await?;
     runtime::crash::point("quality_folding");
@@ -74,7 +74,7 @@ pub async fn fold(store: &Store, lease: &Lease) -> Result<BTreeSet<Source>, Stor
     }
     tx.commit().await?;
     runtime::crash::point("quality_folded");
-    Ok(added.into_keys().collect())
+    Ok(ids.len() as i64 == ROWS_MAX)
 }
 
 /// Returns the days that change, with what was there before.

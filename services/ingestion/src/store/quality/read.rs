@@ -95,13 +95,16 @@ pub struct SourceRow {
     pub source: String,
     /// When a day of it changed last, microseconds since 1970.
     pub changed_us: i64,
+    /// Its newest day.
+    pub last_day: i32,
     /// Time of its newest accepted event, microseconds since 1970; 0 when there is none.
     pub last_us: i64,
 }
 
 /// Lists sources that have figures, those that changed last first.
 pub async fn sources<C: ConnectionTrait>(db: &C, most: i64) -> Result<Vec<SourceRow>, StoreError> {
-    let select = "SELECT tenant, source, MAX(changed_us) AS changed_us, MAX(last_us) AS last_us FROM quality_days \
+    let select = "SELECT tenant, source, MAX(changed_us) AS changed_us, MAX(day) AS last_day, MAX(last_us) AS last_us \
+        FROM quality_days \
         GROUP BY tenant, source ORDER BY 3 DESC, 1, 2 LIMIT $1";
     let mut found = Vec::new();
     for row in sql::query_all(db, select, [most.into()]).await? {
@@ -109,6 +112,7 @@ pub async fn sources<C: ConnectionTrait>(db: &C, most: i64) -> Result<Vec<Source
             tenant: sql::get(&row, "tenant")?,
             source: sql::get(&row, "source")?,
             changed_us: sql::get(&row, "changed_us")?,
+            last_day: sql::get(&row, "last_day")?,
             last_us: sql::get(&row, "last_us")?,
         });
     }

@@ -1,5 +1,7 @@
 //! Counts that other people's dashboards stand on.
 
+pub(crate) mod quality;
+
 use opentelemetry::metrics::{Counter, Gauge, Meter};
 use opentelemetry::{KeyValue, global};
 
