@@ -15,7 +15,7 @@ use ingestion::domain::draft::Draft;
 use ingestion::domain::judge::{Judge, Tenant, Tolerance, Verdict};
 use ingestion::domain::keys::Keys;
 use ingestion::domain::terms::Terms;
-use ingestion::store::{Append, DatabaseLog, EventLog, LogLimits, Migrator, Outcome};
+use ingestion::store::{Append, DatabaseLog, EventLog, LogLimits, Migrator, Outcome, QuarantineLimits};
 use runtime::identity::IdentityKey;
 use store::bulk::{self, Kind, Rows};
 use store::{DatabaseConfig, Store};
@@ -87,6 +87,12 @@ impl Bench {
             batch_events: 5000,
             batch_bytes: 3 << 20,
             archive_events: 100_000,
+            quarantine: QuarantineLimits {
+                source_records: i64::MAX,
+                source_bytes: i64::MAX,
+                tenant_records: i64::MAX,
+                tenant_bytes: i64::MAX,
+            },
         };
         let log = DatabaseLog::open(store.clone(), limits).await.unwrap();
         let raw = "CREATE TABLE raw_events (place BIGINT NOT NULL PRIMARY KEY, event_id {bytes} NOT NULL UNIQUE, \

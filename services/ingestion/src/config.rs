@@ -1,11 +1,14 @@
 //! Settings of the service; `defaults.toml` says what each means.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::config::Secret;
 use serde::Deserialize;
+use tokio::net::TcpListener;
 
 use crate::file::{Inflation, Limits};
 
@@ -49,6 +52,12 @@ pub struct Config {
     pub sql_pull: SqlPullConfig,
     /// Pulls over HTTP.
     pub http_pull: HttpPullConfig,
+    /// Records that could not be accepted.
+    pub quarantine: QuarantineConfig,
+    /// How much may be sent.
+    pub limits: LimitsConfig,
+    /// The endpoint for client libraries.
+    pub http: HttpConfig,
     /// Quality figures.
     pub quality: QualityConfig,
 }
@@ -277,4 +286,81 @@ pub struct HttpPullConfig {
     /// Longest pause that a server may ask for with `Retry-After`.
     #[serde(with = "runtime::config::duration")]
     pub retry_after_max: Duration,
+}
+
+/// Records that could not be accepted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuarantineConfig {
+    /// Most records of one source.
+    pub source_records_max: i64,
+    /// Most bytes of one source's records.
+    pub source_bytes_max: i64,
+    /// Most records of one tenant.
+    pub tenant_records_max: i64,
+    /// Most bytes of one tenant's records.
+    pub tenant_bytes_max: i64,
+    /// How long records are kept after they came last.
+    #[serde(with = "runtime::config::duration")]
+    pub keep: Duration,
+}
+
+/// How much may be sent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Events per second of one tenant; 0 means any number.
+    pub tenant_events_per_second: u32,
+    /// Events per second of a source that has no bound of its own; 0 means any number.
+    pub source_events_per_second: u32,
+    /// Most bytes of one event.
+    pub event_bytes_max: usize,
+}
+
+/// The endpoint for client libraries.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// Address to listen on; anything but loopback needs `tls`.
+    pub listen: SocketAddr,
+    /// Most connections at once.
+    pub connections_max: usize,
+    /// Most requests that are worked on at once; more are answered 503.
+    pub requests_max: usize,
+    /// How long a caller may take for the head of a request, and how long a connection may stay idle.
+    #[serde(with = "runtime::config::duration")]
+    pub head_timeout: Duration,
+    /// How long a caller may take for the body of a request.
+    #[serde(with = "runtime::config::duration")]
+    pub body_timeout: Duration,
+    /// Most bytes of a body, as it comes and unpacked.
+    pub body_bytes_max: usize,
+    /// Most times that a body may grow when it is unpacked.
+    pub unpacked_ratio_max: usize,
+    /// Origins whose pages may send, `*` for all.
+    pub origins: Vec<String>,
+    /// How long requests in flight may take once the process is told to stop.
+    #[serde(with = "runtime::config::duration")]
+    pub shutdown_grace: Duration,
+    /// Certificates; none means plain text, on loopback only.
+    #[serde(default)]
+    pub tls: Option<runtime::server::ServerTlsConfig>,
+    /// A listener that the host has bound already; none means that `listen` is to be bound.
+    #[serde(skip)]
+    pub bound: Option<Arc<TcpListener>>,
+}
+
+impl HttpConfig {
+    /// Returns the settings of the listener.
+    pub(crate) fn listener(&self) -> runtime::server::HttpConfig {
+        runtime::server::HttpConfig {
+            listen: self.listen,
+            connections_max: self.connections_max,
+            head_timeout: self.head_timeout,
+            shutdown_grace: self.shutdown_grace,
+            tls: self.tls.clone(),
+        }
+    }
 }

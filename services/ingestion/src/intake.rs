@@ -6,17 +6,30 @@ use std::sync::Arc;
 use api::common::Event;
 use chrono::TimeDelta;
 use runtime::context::TenantId;
+use runtime::fault::OrStatus;
 use tonic::Status;
 
 use crate::domain::draft::Draft;
 use crate::domain::judge::{Judge, Judged, Tenant, Tolerance, is_source_name};
-use crate::domain::keys::Keys;
+use crate::domain::keys::{Hash, Keys};
 use crate::domain::mapping::Mapper;
 use crate::domain::terms::Terms;
+use crate::limits::{Limiter, Pace, RateLimited};
 use crate::metrics::Metrics;
 use crate::sources::{RegisteredSource, SourceError, Sources};
 use crate::store::{Append, EventLog, LogError, Outcome, Step};
 use crate::tenants::{TenantError, Tenants};
+
+/// How events arrived.
+#[derive(Clone, Debug, Default)]
+pub struct Arrival<'a> {
+    /// Revision of the contract that they were made for; empty means the present one.
+    pub revision: &'a str,
+    /// What happens when there are too many.
+    pub pace: Pace,
+    /// Hash of each event's content, where a repeat is not known by the event itself; empty where it is.
+    pub contents: Vec<Hash>,
+}
 
 /// Takes events in.
 pub struct Intake {
@@ -25,6 +38,7 @@ pub struct Intake {
     sources: Arc<Sources>,
     log: Arc<dyn EventLog>,
     tolerance: Tolerance,
+    limiter: Limiter,
     metrics: Metrics,
 }
 
@@ -36,6 +50,7 @@ impl Intake {
         sources: Arc<Sources>,
         log: Arc<dyn EventLog>,
         tolerance: Tolerance,
+        limiter: Limiter,
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -44,6 +59,7 @@ impl Intake {
             sources,
             log,
             tolerance,
+            limiter,
             metrics,
         }
     }
@@ -80,11 +96,13 @@ impl Intake {
         judge.judge(draft)
     }
 
-    /// Judges what was sent: that of registered sources on their terms, by the same stages as a file's rows.
+    /// Judges what was sent: that of registered sources on their terms, by the same stages as a file's rows. `contents` are
+    /// hashes of the contents where these are not those of the events themselves.
     pub fn judge_sent(
         &self,
         tenant: &Tenant,
         events: Vec<Event>,
+        contents: &[Hash],
         sources: &BTreeMap<String, Arc<RegisteredSource>>,
     ) -> Arc<[Judged]> {
         let plain = Terms::default();
@@ -92,19 +110,26 @@ impl Intake {
             .iter()
             .map(|(id, source)| (id.as_str(), source.terms()))
             .collect();
-        let judged = |event: Event| match terms.get_key_value(event.source.as_str()) {
-            Some((source, terms)) => {
-                let draft = match terms.contract.as_deref() {
-                    Some(contract) => Mapper::of_sent(contract, source, &self.keys)
-                        .with_baseline(terms.baseline.as_deref())
-                        .take(event),
-                    None => Draft::from_event(event, &self.keys),
-                };
-                self.judge(tenant, terms, draft)
+        let judged = |(index, event): (usize, Event)| {
+            let own = sources.get(&event.source);
+            let size_max = own.map_or(0, |it| it.limits.event_bytes_max);
+            let (source, terms) = match terms.get_key_value(event.source.as_str()) {
+                Some((source, terms)) => (*source, terms),
+                None => ("", &plain),
+            };
+            let mut draft = match terms.contract.as_deref() {
+                Some(contract) => Mapper::of_sent(contract, source, &self.keys)
+                    .with_baseline(terms.baseline.as_deref())
+                    .take(event),
+                None => Draft::from_event(event, &self.keys),
+            };
+            draft.size_max = Some(self.limiter.event_bytes_max(size_max));
+            if let Some(content) = contents.get(index) {
+                draft.content = *content;
             }
-            None => self.judge(tenant, &plain, Draft::from_event(event, &self.keys)),
+            self.judge(tenant, terms, draft)
         };
-        events.into_iter().map(judged).collect()
+        events.into_iter().enumerate().map(judged).collect()
     }
 
     /// Returns the registered ones among the sources of events. Fails when one is paused, or is at another revision of its
@@ -139,22 +164,45 @@ impl Intake {
         Ok(admitted)
     }
 
-    /// Takes events that came over the wire, made for a revision of their contract where one is named, and returns them
-    /// judged with what became of each.
+    /// Takes the allowances that events need.
+    async fn limit(
+        &self,
+        tenant: &Tenant,
+        events: &[Event],
+        sources: &BTreeMap<String, Arc<RegisteredSource>>,
+        pace: Pace,
+    ) -> Result<(), RateLimited> {
+        let mut counts: BTreeMap<&str, (i64, usize)> = BTreeMap::new();
+        for event in events {
+            // What has no valid source is refused one by one; until then it counts like one source.
+            let name = match is_source_name(&event.source) {
+                true => event.source.as_str(),
+                false => "-",
+            };
+            let own = || sources.get(name).map_or(0, |it| it.limits.events_per_second);
+            counts.entry(name).or_insert_with(|| (own(), 0)).1 += 1;
+        }
+        self.limiter.take(&tenant.id, &counts, pace).await
+    }
+
+    /// Takes events that came over the wire, and returns them judged with what became of each.
     pub async fn take(
         &self,
         id: &TenantId,
         events: Vec<Event>,
-        revision: &str,
+        arrival: Arrival<'_>,
     ) -> Result<(Arc<[Judged]>, Vec<Outcome>), Status> {
         // A tenant that does not exist gets no series of its own.
         let tenant = self
             .tenant(id)
             .await
             .map_err(|fault| runtime::fault::status(&fault))?;
-        let admitted = self.admit(&tenant, &events, revision).await?;
+        let admitted = self.admit(&tenant, &events, arrival.revision).await?;
+        self.limit(&tenant, &events, &admitted, arrival.pace)
+            .await
+            .or_status()?;
         self.metrics.received(&tenant.id, events.len());
-        let judged: Arc<[Judged]> = self.judge_sent(&tenant, events, &admitted);
+        let judged: Arc<[Judged]> = self.judge_sent(&tenant, events, &arrival.contents, &admitted);
         let outcomes = self
             .commit(&tenant, judged.clone(), None)
             .await

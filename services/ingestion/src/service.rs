@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use api::ingestion::event_service_server::EventServiceServer;
 use api::ingestion::import_service_server::ImportServiceServer;
 use api::ingestion::quality_service_server::QualityServiceServer;
+use api::ingestion::quarantine_service_server::QuarantineServiceServer;
 use api::ingestion::source_service_server::SourceServiceServer;
 use lake::{Lake, Table};
 use runtime::client;
@@ -22,13 +23,16 @@ use crate::config::Config;
 use crate::domain::keys::Keys;
 use crate::intake::{Intake, tolerance};
 use crate::jobs::{
-    Archiver, Caretaker, Dispatcher, IMPORT_KIND, Importer, LaneWorker, Pace, QualityKeeper, run_lane,
+    Archiver, Caretaker, DISCARD_KIND, Discarder, Dispatcher, IMPORT_KIND, Importer, LaneWorker,
+    Pace, QualityKeeper, REPLAY_KIND, Replayer, run_lane,
 };
+use crate::limits::Limiter;
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::rpc::{EventRpc, ImportRpc, QualityRpc, SourceRpc};
+use crate::rejudge::Rejudge;
+use crate::rpc::{EventRpc, ImportRpc, QualityRpc, QuarantineRpc, SourceRpc};
 use crate::sources::{Facts, Registry, Sources, WriteKeys};
-use crate::store::{DatabaseLog, EventLog, LogLimits, Migrator};
+use crate::store::{DatabaseLog, EventLog, LogLimits, Migrator, QuarantineLimits};
 use crate::tenants::Tenants;
 use crate::uploads::Uploads;
 
@@ -68,6 +72,12 @@ impl Service {
             batch_events: config.log.batch_events,
             batch_bytes: config.log.batch_bytes,
             archive_events: config.archive.events_max,
+            quarantine: QuarantineLimits {
+                source_records: config.quarantine.source_records_max,
+                source_bytes: config.quarantine.source_bytes_max,
+                tenant_records: config.quarantine.tenant_records_max,
+                tenant_bytes: config.quarantine.tenant_bytes_max,
+            },
         };
         let log = DatabaseLog::open(store.clone(), limits)
             .await
@@ -94,6 +104,7 @@ impl Service {
             sources,
             Arc::new(log.clone()),
             tolerance,
+            Limiter::new(config.limits.clone(), metrics.clone()),
             metrics.clone(),
         ));
         let uploads = Uploads::open(
@@ -110,6 +121,11 @@ impl Service {
             config.import.clone(),
         );
         operations.register(IMPORT_KIND, Arc::new(importer));
+        let rejudge = Rejudge::new(intake.clone());
+        let replayer = Replayer::new(log.clone(), rejudge, metrics.clone());
+        operations.register(REPLAY_KIND, Arc::new(replayer));
+        let discarder = Discarder::new(log.clone(), metrics.clone());
+        operations.register(DISCARD_KIND, Arc::new(discarder));
         Ok(Self {
             config,
             log,
@@ -148,7 +164,11 @@ impl Service {
         let sources = SourceServiceServer::new(sources).max_decoding_message_size(most);
         let quality = QualityRpc::new(self.log.store().clone(), self.intake.clone());
         let quality = QualityServiceServer::new(quality).max_decoding_message_size(most);
+        let rejudge = Rejudge::new(self.intake.clone());
+        let quarantine = QuarantineRpc::new(self.log.clone(), rejudge, self.operations.clone());
+        let quarantine = QuarantineServiceServer::new(quarantine).max_decoding_message_size(most);
         Routes::new(events)
+            .add_service(quarantine)
             .add_service(imports)
             .add_service(sources)
             .add_service(quality)

@@ -15,5 +15,7 @@ mod peer;
 mod public_data;
 #[path = "ingestion/quality.rs"]
 mod quality;
+#[path = "ingestion/quarantine.rs"]
+mod quarantine;
 #[path = "ingestion/sources.rs"]
 mod sources;

@@ -7,12 +7,14 @@
 mod answer;
 mod call;
 mod connection;
+mod http;
 mod metrics;
 mod settings;
 mod shutdown;
 mod stack;
 mod tls;
 
+pub use self::http::{HttpConfig, serve_http};
 pub(crate) use metrics::code_name;
 pub use settings::{MESSAGE_BYTES_MAX, ServerConfig, ServerTlsConfig};
 pub use shutdown::{Draining, Shutdown, ShutdownTrigger};
@@ -87,7 +89,10 @@ impl Server {
             readiness,
         } = self;
         refuse_open_door(address, &config)?;
-        let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let acceptor = match &config.tls {
+            Some(tls) => Some(tls::acceptor(tls, b"h2")?),
+            None => None,
+        };
 
         let (reporter, routes) = standard_services(&name, routes)?;
         let health = Health::start(&name, reporter, readiness).await;

@@ -55,6 +55,26 @@ pub struct Draft {
     pub content: Hash,
     /// Bytes that it came in.
     pub size: usize,
+    /// Most bytes that it may come in; absent means as many as any event.
+    pub size_max: Option<usize>,
+    /// True when it comes out of quarantine: then identifiers may be hashes, and properties are masked already.
+    pub kept: bool,
+}
+
+/// What hashed identifiers and masked values begin with.
+pub const HASHED: &str = "hash:";
+
+/// Returns the fragment behind an identifier that quarantine has hashed.
+pub fn hashed_fragment(value: &str) -> Option<Hash> {
+    let digits = value.strip_prefix(HASHED)?;
+    if digits.len() != 32 {
+        return None;
+    }
+    let mut hash = Hash::default();
+    for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
 }
 
 impl Draft {
@@ -105,7 +125,9 @@ impl Draft {
             .identifiers
             .into_iter()
             .map(|Identifier { namespace, value }| {
-                let value = format!("hash:{}", hex(&keys.fragment(tenant, &namespace, &value)));
+                let known = self.kept.then(|| hashed_fragment(&value)).flatten();
+                let hash = known.unwrap_or_else(|| keys.fragment(tenant, &namespace, &value));
+                let value = format!("{HASHED}{}", hex(&hash));
                 Identifier { namespace, value }
             })
             .collect();

@@ -10,9 +10,9 @@ use chrono_tz::Tz;
 use prost::Message;
 
 use super::Violation;
-use super::cells::Cells;
-use super::draft::{Draft, MESSAGE_ID_BYTES_MAX};
+use super::draft::{Draft, HASHED, MESSAGE_ID_BYTES_MAX, hashed_fragment};
 use super::instant::{local_day, local_minute};
+use super::kept::{self, KeptCells};
 use super::keys::{Hash, Keys, hex};
 use super::mask;
 use super::observe::{self, Observation};
@@ -70,10 +70,12 @@ pub enum Verdict {
     Quarantine {
         /// The event, masked and encoded.
         kept: Vec<u8>,
-        /// Values of the record as the source wrote them, in the clear; absent for events without columns.
-        cells: Option<Cells>,
+        /// Values of the record as the source wrote them, personal ones masked; absent for events without columns.
+        cells: Option<KeptCells>,
         /// Everything that is wrong with it.
         violations: Vec<Violation>,
+        /// For history, how long after the event it could be known.
+        history: Option<TimeDelta>,
     },
     /// It cannot even be kept.
     Reject(Vec<Violation>),
@@ -152,8 +154,15 @@ impl Judge<'_> {
                 if violations.iter().any(unknown) {
                     judged.marks.push("missing_identifier".to_owned());
                 }
+                let contract = self.terms.contract.as_deref();
+                let cells = contract.and_then(|contract| {
+                    kept::cells(contract, &draft, &|name, value| {
+                        self.keys.fragment(&self.tenant.id, name, value)
+                    })
+                });
                 judged.verdict = Verdict::Quarantine {
-                    cells: draft.cells.take(),
+                    cells,
+                    history: draft.history_delay,
                     kept: draft.hashed(self.keys, &self.tenant.id).encode_to_vec(),
                     violations,
                 };
@@ -190,7 +199,12 @@ impl Judge<'_> {
         let Some(properties) = &mut draft.properties else {
             return;
         };
-        let hash = |name: &str, value: &str| hex(&self.keys.fragment(&self.tenant.id, name, value));
+        let kept = draft.kept;
+        let hash = |name: &str, value: &str| match value.strip_prefix(HASHED) {
+            // It was masked before it went into quarantine.
+            Some(hashed) if kept => hashed.to_owned(),
+            _ => hex(&self.keys.fragment(&self.tenant.id, name, value)),
+        };
         if !mask::mask(properties, self.terms.policies(), &hash) {
             let text = format!("properties are at most {} levels deep", mask::DEPTH_MAX);
             draft
@@ -200,7 +214,7 @@ impl Judge<'_> {
     }
 
     fn standardise(&self, draft: Draft, event_id: Hash, time: DateTime<Utc>) -> Standard {
-        let fragments = self.fragments(&draft.identifiers);
+        let fragments = self.fragments(&draft.identifiers, draft.kept);
         let known_time = match draft.history_delay {
             Some(delay) => time + delay,
             None => self.now,
@@ -237,7 +251,7 @@ impl Judge<'_> {
     }
 
     /// Returns the fragments of the identifiers, the strongest first, each once.
-    fn fragments(&self, identifiers: &[Identifier]) -> Vec<FragmentRef> {
+    fn fragments(&self, identifiers: &[Identifier], kept: bool) -> Vec<FragmentRef> {
         let mut ordered: Vec<_> = identifiers
             .iter()
             .map(|one| (strength(&one.namespace), one))
@@ -249,9 +263,9 @@ impl Judge<'_> {
         });
         let mut fragments: Vec<FragmentRef> = Vec::with_capacity(ordered.len());
         for (strength, Identifier { namespace, value }) in ordered {
-            let fragment_id = self
-                .keys
-                .fragment(&self.tenant.id, namespace, value)
+            let known = kept.then(|| hashed_fragment(value)).flatten();
+            let fragment_id = known
+                .unwrap_or_else(|| self.keys.fragment(&self.tenant.id, namespace, value))
                 .to_vec();
             if fragments
                 .iter()

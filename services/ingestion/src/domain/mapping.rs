@@ -24,6 +24,8 @@ use super::occurrences::Occurrences;
 use super::record::{Change, Record};
 use super::{Violation, constraints, paths, reading, stages};
 
+mod kept;
+
 /// Brings the records of one source through the stages and maps them to events.
 pub struct Mapper<'a> {
     contract: &'a Contract,
@@ -208,6 +210,11 @@ impl<'a> Mapper<'a> {
             let problem = "the value is part of the row's key";
             record.fail(self.contract, index, "MISSING_KEY", problem);
         }
+        self.map_staged(record, message_id, content)
+    }
+
+    /// Makes an event of a record that has been through the stages.
+    fn map_staged(&self, mut record: Record<'_>, message_id: String, content: Hash) -> Draft {
         let kind = self.kind(&mut record);
         let event_time = self.event_time(&mut record);
         let identifiers = self.identifiers(&record, &message_id);

@@ -18,6 +18,10 @@ use crate::store::EventLog;
 const INTERVAL: Duration = Duration::from_secs(5);
 /// Rounds between two searches for forgotten keys and files.
 const ROUNDS: u32 = 720;
+/// Share of the log's bound from which on its fill is told.
+const FILL_ALERT: f64 = 0.8;
+/// Rounds between two such lines of the journal.
+const FILL_ROUNDS: u32 = 12;
 
 /// Trims a lane's log; one per lane.
 pub struct Caretaker {
@@ -38,13 +42,24 @@ impl Caretaker {
 
     /// Refreshes metrics, forgets old message keys and removes old uploads, until shutdown.
     pub async fn run(&self, config: &Config, shutdown: Shutdown) {
-        let mut round = 0;
+        let mut round: u32 = 0;
         while !shutdown.is_cancelled() {
             match self.log.lanes().await {
                 Ok(lanes) => self.metrics.lanes(&lanes),
                 Err(error) => tracing::warn!(%error, "cannot read the lanes"),
             }
+            match self.log.fill().await {
+                Ok(fill) => {
+                    self.metrics.fill(fill);
+                    if fill.ratio() >= FILL_ALERT && round.is_multiple_of(FILL_ROUNDS) {
+                        let (held, most) = (fill.held, fill.most);
+                        tracing::warn!(held, most, "the event log is nearly full");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "cannot read how full the log is"),
+            }
             if round == 0 {
+                self.expire(config).await;
                 let before = runtime::clock::now() - delta(config.log.remember);
                 match self.log.forget_keys(before).await {
                     Ok(0) => {}
@@ -69,6 +84,19 @@ impl Caretaker {
                 () = tokio::time::sleep(INTERVAL) => {}
                 () = shutdown.cancelled() => {}
             }
+        }
+    }
+
+    /// Takes out of quarantine what was kept for long enough.
+    async fn expire(&self, config: &Config) {
+        let before = runtime::clock::now() - delta(config.quarantine.keep);
+        match self.log.expire_quarantined(before).await {
+            Ok(0) => {}
+            Ok(count) => {
+                self.metrics.expired(count);
+                tracing::info!(count, "took records out of quarantine that were kept for long enough");
+            }
+            Err(error) => tracing::warn!(%error, "cannot take old records out of quarantine"),
         }
     }
 

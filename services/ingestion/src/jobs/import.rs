@@ -159,7 +159,7 @@ fn same_file(done: &mut ImportRow, upload: &Upload) -> Result<(), Status> {
 }
 
 /// Waits, unless the operation is to stop.
-async fn pause(context: &OperationContext, length: Duration) -> Result<(), Status> {
+pub(super) async fn pause(context: &OperationContext, length: Duration) -> Result<(), Status> {
     tokio::select! {
         () = tokio::time::sleep(length) => Ok(()),
         () = context.cancelled() => context.checkpoint(),
@@ -345,7 +345,7 @@ fn change_counts(changes: &BTreeMap<String, BTreeMap<String, i64>>) -> Vec<Chang
 }
 
 /// Returns what would become of a row if nothing like it had come before.
-fn would_be(judged: &Judged) -> Outcome {
+pub(super) fn would_be(judged: &Judged) -> Outcome {
     match judged.verdict {
         Verdict::Accept(_) => Outcome::Accepted,
         Verdict::Quarantine { .. } => Outcome::Quarantined,

@@ -5,6 +5,7 @@ mod caretaker;
 mod dispatcher;
 mod import;
 mod quality;
+mod quarantine;
 mod reading;
 mod worker;
 
@@ -14,4 +15,6 @@ pub use dispatcher::Dispatcher;
 pub(crate) use import::receipts;
 pub use import::{IMPORT_KIND, Importer};
 pub use quality::QualityKeeper;
+pub(crate) use quarantine::{Discarder, Replayer};
+pub use quarantine::{DISCARD_KIND, REPLAY_KIND};
 pub use worker::{LaneWorker, Pace, run_lane};

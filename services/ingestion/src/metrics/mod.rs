@@ -5,7 +5,7 @@ pub(crate) mod quality;
 use opentelemetry::metrics::{Counter, Gauge, Meter};
 use opentelemetry::{KeyValue, global};
 
-use crate::store::{Lane, Outcome};
+use crate::store::{Fill, Lane, Outcome};
 
 /// Instruments of the service.
 #[derive(Clone)]
@@ -18,6 +18,13 @@ pub struct Metrics {
     archived: Counter<u64>,
     unclaimed: Gauge<i64>,
     lag: Gauge<f64>,
+    fill: Gauge<f64>,
+    replayed: Counter<u64>,
+    discarded: Counter<u64>,
+    expired: Counter<u64>,
+    limited: Counter<u64>,
+    slowed: Counter<u64>,
+    http: Counter<u64>,
 }
 
 impl Default for Metrics {
@@ -65,6 +72,34 @@ impl Metrics {
                 .with_unit("s")
                 .with_description("Age of a lane's watermark")
                 .build(),
+            fill: meter
+                .f64_gauge("clientele_ingestion_log_fill")
+                .with_description("Share of the event log's bound that is used, 0 to 1")
+                .build(),
+            replayed: counter(
+                "clientele_ingestion_quarantine_replayed",
+                "Quarantined records that were judged again, by what became of them",
+            ),
+            discarded: counter(
+                "clientele_ingestion_quarantine_discarded",
+                "Quarantined records that somebody gave up",
+            ),
+            expired: counter(
+                "clientele_ingestion_quarantine_expired",
+                "Quarantined records that left after the time that they are kept",
+            ),
+            limited: counter(
+                "clientele_ingestion_rate_limited",
+                "Events refused because their tenant or source sent more than it may",
+            ),
+            slowed: counter(
+                "clientele_ingestion_streams_slowed",
+                "Messages of streams that had to wait for their source's allowance",
+            ),
+            http: counter(
+                "clientele_ingestion_http_requests",
+                "Requests of client libraries, by status",
+            ),
         }
     }
 
@@ -82,25 +117,46 @@ impl Metrics {
 
     /// Counts the receipts that are given.
     pub fn receipts(&self, tenant: &str, outcomes: &[Outcome]) {
-        let all = [
-            (Outcome::Accepted, "accepted"),
-            (Outcome::Duplicate, "duplicate"),
-            (Outcome::Conflict, "conflict"),
-            (Outcome::Quarantined, "quarantined"),
-            (Outcome::Rejected, "rejected"),
-        ];
-        for (outcome, code) in all {
-            let count = outcomes.iter().filter(|it| **it == outcome).count() as u64;
-            if count > 0 {
-                self.receipts.add(
-                    count,
-                    &[
-                        KeyValue::new("tenant", tenant.to_owned()),
-                        KeyValue::new("code", code),
-                    ],
-                );
-            }
-        }
+        by_code(&self.receipts, tenant, outcomes);
+    }
+
+    /// Counts what became of records that were judged again.
+    pub fn replayed(&self, tenant: &str, outcomes: &[Outcome]) {
+        by_code(&self.replayed, tenant, outcomes);
+    }
+
+    /// Counts records that were given up.
+    pub fn discarded(&self, tenant: &str, records: i64) {
+        let tenant = KeyValue::new("tenant", tenant.to_owned());
+        self.discarded.add(records.unsigned_abs(), &[tenant]);
+    }
+
+    /// Counts records that were kept for long enough.
+    pub fn expired(&self, records: u64) {
+        self.expired.add(records, &[]);
+    }
+
+    /// Counts events that were refused because there were too many.
+    pub fn limited(&self, tenant: &str, count: usize) {
+        self.limited
+            .add(count as u64, &[KeyValue::new("tenant", tenant.to_owned())]);
+    }
+
+    /// Counts a message of a stream that had to wait.
+    pub fn slowed(&self, tenant: &str) {
+        self.slowed
+            .add(1, &[KeyValue::new("tenant", tenant.to_owned())]);
+    }
+
+    /// Counts a request of a client library.
+    pub fn http(&self, status: u16) {
+        self.http
+            .add(1, &[KeyValue::new("status", i64::from(status))]);
+    }
+
+    /// Shows how full the log is.
+    pub fn fill(&self, fill: Fill) {
+        self.fill.record(fill.ratio(), &[]);
     }
 
     /// Counts profile's answers.
@@ -123,6 +179,27 @@ impl Metrics {
                 .record(lane.head - lane.claimed_position, &label);
             self.lag
                 .record((now - lane.through).as_seconds_f64().max(0.0), &label);
+        }
+    }
+}
+
+/// Counts outcomes by their codes.
+fn by_code(counter: &Counter<u64>, tenant: &str, outcomes: &[Outcome]) {
+    let all = [
+        (Outcome::Accepted, "accepted"),
+        (Outcome::Duplicate, "duplicate"),
+        (Outcome::Conflict, "conflict"),
+        (Outcome::Quarantined, "quarantined"),
+        (Outcome::Rejected, "rejected"),
+    ];
+    for (outcome, code) in all {
+        let count = outcomes.iter().filter(|it| **it == outcome).count() as u64;
+        if count > 0 {
+            let labels = [
+                KeyValue::new("tenant", tenant.to_owned()),
+                KeyValue::new("code", code),
+            ];
+            counter.add(count, &labels);
         }
     }
 }

@@ -7,7 +7,7 @@ use api::common::Event;
 use api::ingestion::event_service_server::EventService;
 use api::ingestion::{
     BatchIngestEventsRequest, BatchIngestEventsResponse, GetLogStatusRequest, GetLogStatusResponse,
-    IngestEventsRequest, IngestEventsResponse, LaneStatus, Receipt, ReceiptCode, SourceStatus,
+    IngestEventsRequest, IngestEventsResponse, LaneStatus, QuarantineCounts, Receipt, ReceiptCode, SourceStatus,
     Violation,
 };
 use futures::{Stream, StreamExt};
@@ -15,10 +15,12 @@ use runtime::context::{RequestContext, TenantId};
 use runtime::fault::{Invalid, OrStatus, Violations};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::domain::counts::Counts;
 use crate::domain::judge::{Judged, Verdict};
-use crate::intake::Intake;
+use crate::intake::{Arrival, Intake};
 use crate::jobs::receipts;
-use crate::store::{Lane, Outcome};
+use crate::limits::Pace;
+use crate::store::{Lane, Outcome, Totals};
 
 /// Most events of one message.
 const EVENTS_MAX: usize = 1000;
@@ -52,7 +54,7 @@ impl EventService for EventRpc {
             let (intake, tenant) = (intake.clone(), tenant.clone());
             async move {
                 let IngestEventsRequest { sequence, events } = message?;
-                let receipts = take(&intake, &tenant, events, "").await?;
+                let receipts = take(&intake, &tenant, events, "", Pace::Wait).await?;
                 Ok(IngestEventsResponse { sequence, receipts })
             }
         });
@@ -66,7 +68,7 @@ impl EventService for EventRpc {
     ) -> Result<Response<BatchIngestEventsResponse>, Status> {
         let tenant = RequestContext::from_request(&request)?.tenant;
         let BatchIngestEventsRequest { events, contract } = request.into_inner();
-        let receipts = take(&self.intake, &tenant, events, &contract).await?;
+        let receipts = take(&self.intake, &tenant, events, &contract, Pace::Refuse).await?;
         Ok(Response::new(BatchIngestEventsResponse { receipts }))
     }
 
@@ -78,20 +80,46 @@ impl EventService for EventRpc {
         let log = self.intake.log();
         let status = log.status(tenant.as_str()).await.or_status()?;
         let lanes = log.lanes().await.or_status()?;
-        let accepted = status.sources.values().map(|counts| counts.accepted).sum();
-        let source = |(source, counts)| SourceStatus {
-            source,
+        let fill = log.fill().await.or_status()?;
+        let accepted: i64 = status.sources.values().map(|counts| counts.accepted).sum();
+        let replayed: i64 = status.quarantine.values().map(|it| it.replayed).sum();
+        let source = |(source, counts): (String, Counts)| SourceStatus {
             receipts: Some(receipts(&counts)),
+            quarantine: Some(quarantine(status.quarantine.get(&source))),
+            source,
         };
         Ok(Response::new(GetLogStatusResponse {
-            sources: status.sources.into_iter().map(source).collect(),
+            sources: status.sources.clone().into_iter().map(source).collect(),
             lanes: lanes.into_iter().map(lane_status).collect(),
-            accepted,
+            accepted: accepted + replayed,
             applied: status.applied,
             parked: status.parked,
             pending: status.pending,
             archived: status.archived,
+            log_bytes: fill.held,
+            log_bytes_max: fill.most,
         }))
+    }
+}
+
+fn quarantine(totals: Option<&Totals>) -> QuarantineCounts {
+    let Totals {
+        held,
+        bytes,
+        entered,
+        replayed,
+        discarded,
+        superseded,
+        expired,
+    } = totals.copied().unwrap_or_default();
+    QuarantineCounts {
+        entered,
+        held,
+        replayed,
+        discarded,
+        superseded,
+        expired,
+        held_bytes: bytes,
     }
 }
 
@@ -112,6 +140,7 @@ async fn take(
     tenant: &TenantId,
     events: Vec<Event>,
     revision: &str,
+    pace: Pace,
 ) -> Result<Vec<Receipt>, Status> {
     let mut found = Violations::new();
     found.require(
@@ -129,7 +158,12 @@ async fn take(
     found
         .finish()
         .map_err(|invalid: Invalid| Status::from(invalid))?;
-    let (judged, outcomes) = intake.take(tenant, events, revision).await?;
+    let arrival = Arrival {
+        revision,
+        pace,
+        contents: Vec::new(),
+    };
+    let (judged, outcomes) = intake.take(tenant, events, arrival).await?;
     Ok(judged
         .iter()
         .zip(outcomes)

@@ -3,6 +3,7 @@
 mod events;
 mod imports;
 mod quality;
+mod quarantine;
 mod sources;
 
 pub(crate) use events::EventRpc;
@@ -10,3 +11,4 @@ pub(crate) use imports::ImportRpc;
 pub(crate) use imports::invalid_contract;
 pub(crate) use quality::QualityRpc;
 pub(crate) use sources::SourceRpc;
+pub(crate) use quarantine::{QuarantineRpc, not_corrected, read_filter};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend};
-use serde_json::json;
 use store::bulk::{self, Kind, Rows};
 use store::{StoreError, WriteTx, group, sql};
 use uuid::Uuid;
 
 use super::log::{LogError, Outcome, micros, place};
+use super::quarantine::QuarantineLimits;
 use super::runs::PullStep;
 use crate::domain::counts::{Counts, Summary};
 use crate::domain::judge::{Judged, Standard, Verdict};
@@ -66,7 +66,7 @@ impl ImportStep {
 }
 
 /// Adds an outcome to the counts; what was received is counted apart.
-pub(super) fn count(counts: &mut Counts, outcome: Outcome) {
+pub(crate) fn count(counts: &mut Counts, outcome: Outcome) {
     match outcome {
         Outcome::Accepted => counts.accepted += 1,
         Outcome::Duplicate => counts.duplicate += 1,
@@ -80,10 +80,11 @@ pub(super) fn count(counts: &mut Counts, outcome: Outcome) {
 pub(super) struct Appender {
     pub(super) lanes: u64,
     pub(super) bytes_max: i64,
+    pub(super) quarantine: QuarantineLimits,
 }
 
 /// End of a lane while events are added to it.
-struct Head {
+pub(super) struct Head {
     lane: i32,
     position: i64,
     bytes: i64,
@@ -96,27 +97,61 @@ impl group::Batch for Appender {
     type Answer = Result<Vec<Outcome>, LogError>;
 
     async fn write(&self, tx: &WriteTx, items: &[Append]) -> Result<Vec<Self::Answer>, StoreError> {
-        let Ends {
-            mut heads,
-            held,
-            now,
-            any_observed,
-        } = take_heads(tx).await?;
-        if held > self.bytes_max {
+        let mut ends = take_heads(tx).await?;
+        if ends.held > self.bytes_max {
             let full = LogError::Full {
-                held,
+                held: ends.held,
                 most: self.bytes_max,
             };
             return Ok(items.iter().map(|_| Err(full.clone())).collect());
         }
+        let refused = super::quarantine::admit(tx, items, &self.quarantine).await?;
+        if refused.iter().all(Option::is_none) {
+            let outcomes = self.write_admitted(tx, items, &mut ends).await?;
+            return Ok(outcomes.into_iter().map(Ok).collect());
+        }
+        let admitted: Vec<Append> = items
+            .iter()
+            .zip(&refused)
+            .filter(|(_, refused)| refused.is_none())
+            .map(|(item, _)| item.clone())
+            .collect();
+        let outcomes = self.write_admitted(tx, &admitted, &mut ends).await?;
+        let mut outcomes = outcomes.into_iter();
+        Ok(refused
+            .into_iter()
+            .map(|refused| match refused {
+                Some(refused) => Err(refused),
+                None => Ok(outcomes.next().unwrap_or_default()),
+            })
+            .collect())
+    }
+
+    fn weight(&self, item: &Append) -> usize {
+        item.events.len().max(1)
+    }
+}
+
+impl Appender {
+    /// Writes all that appends bring and returns what became of each event.
+    async fn write_admitted(
+        &self,
+        tx: &WriteTx,
+        items: &[Append],
+        ends: &mut Ends,
+    ) -> Result<Vec<Vec<Outcome>>, StoreError> {
+        let now = ends.now;
         let keys = take_keys(tx, items, now).await?;
         let outcomes = settle(items, keys, now);
-        self.write_events(tx, items, &outcomes, &mut heads, now)
+        self.write_events(tx, items, &outcomes, &mut ends.heads, now)
             .await?;
-        write_quarantine(tx, items, &outcomes, now).await?;
+        let quarantined = each(items, &outcomes)
+            .filter(|(_, _, outcome)| *outcome == Outcome::Quarantined)
+            .map(|(item, judged, _)| (item, judged));
+        super::quarantine::write(tx, quarantined, now).await?;
         write_counts(tx, items, &outcomes).await?;
-        super::quality::write(tx, items, &outcomes, any_observed, now).await?;
-        write_heads(tx, &heads, now).await?;
+        super::quality::write(tx, items, &outcomes, ends.any_observed, now).await?;
+        write_heads(tx, &ends.heads, now).await?;
         for (item, outcomes) in items.iter().zip(&outcomes) {
             match &item.step {
                 Some(Step::Import(step)) => {
@@ -126,16 +161,10 @@ impl group::Batch for Appender {
                 None => {}
             }
         }
-        Ok(outcomes.into_iter().map(Ok).collect())
+        Ok(outcomes)
     }
 
-    fn weight(&self, item: &Append) -> usize {
-        item.events.len().max(1)
-    }
-}
-
-impl Appender {
-    async fn write_events(
+    pub(super) async fn write_events(
         &self,
         tx: &WriteTx,
         items: &[Append],
@@ -192,18 +221,19 @@ pub(super) fn each<'a>(
 }
 
 /// Ends of the lanes, and what an append must know of the log.
-struct Ends {
-    heads: Vec<Head>,
+pub(super) struct Ends {
+    /// Ends of the lanes.
+    pub(super) heads: Vec<Head>,
     /// Bytes of events that are held.
-    held: i64,
+    pub(super) held: i64,
     /// Time of this transaction, later than that of every one before.
-    now: i64,
+    pub(super) now: i64,
     /// Whether quality holds what records in quarantine added.
-    any_observed: bool,
+    pub(super) any_observed: bool,
 }
 
 /// Locks the lanes' ends, so that appends take turns, and returns them.
-async fn take_heads(tx: &WriteTx) -> Result<Ends, StoreError> {
+pub(super) async fn take_heads(tx: &WriteTx) -> Result<Ends, StoreError> {
     let lock = match tx.get_database_backend() {
         DbBackend::Postgres => " FOR UPDATE",
         _ => "",
@@ -240,10 +270,10 @@ async fn take_heads(tx: &WriteTx) -> Result<Ends, StoreError> {
 }
 
 /// Content and commit of a key.
-type Keys = HashMap<Hash, (Hash, i64)>;
+pub(super) type Keys = HashMap<Hash, (Hash, i64)>;
 
 /// Writes the keys of what may be accepted, and returns those keys that were there before, by their contents.
-async fn take_keys(tx: &WriteTx, items: &[Append], now: i64) -> Result<Keys, StoreError> {
+pub(super) async fn take_keys(tx: &WriteTx, items: &[Append], now: i64) -> Result<Keys, StoreError> {
     let mut wanted: BTreeMap<Hash, (&str, Hash)> = BTreeMap::new();
     let mut asked: Vec<Hash> = Vec::new();
     for item in items {
@@ -298,7 +328,7 @@ fn hash(bytes: Vec<u8>) -> Result<Hash, StoreError> {
 
 /// Says what becomes of each event. `keys` are those that exist; a key of this very transaction counts from the second
 /// event that bears it.
-fn settle(items: &[Append], keys: Keys, now: i64) -> Vec<Vec<Outcome>> {
+pub(super) fn settle(items: &[Append], keys: Keys, now: i64) -> Vec<Vec<Outcome>> {
     let mut known: HashMap<Hash, Hash> = keys
         .into_iter()
         .filter(|(_, (_, accepted))| *accepted != now)
@@ -318,66 +348,6 @@ fn settle(items: &[Append], keys: Keys, now: i64) -> Vec<Vec<Outcome>> {
         .iter()
         .map(|item| item.events.iter().map(&mut one).collect())
         .collect()
-}
-
-async fn write_quarantine(
-    tx: &WriteTx,
-    items: &[Append],
-    outcomes: &[Vec<Outcome>],
-    now: i64,
-) -> Result<(), StoreError> {
-    // The last of several events with one key stays, and tells how many there were.
-    let mut kept: BTreeMap<Hash, (&Append, &Judged, i64)> = BTreeMap::new();
-    for (item, judged, outcome) in each(items, outcomes) {
-        if outcome == Outcome::Quarantined {
-            let times = kept.get(&judged.event_id).map_or(0, |(_, _, times)| *times);
-            kept.insert(judged.event_id, (item, judged, times + 1));
-        }
-    }
-    let mut rows = Rows::new([
-        ("event_id", Kind::Bytes),
-        ("tenant", Kind::Text),
-        ("source", Kind::Text),
-        ("message_id", Kind::Text),
-        ("content", Kind::Bytes),
-        ("violations", Kind::Text),
-        ("marks", Kind::Text),
-        ("event", Kind::Bytes),
-        ("times", Kind::BigInt),
-    ]);
-    for (event_id, (item, judged, times)) in kept {
-        let Verdict::Quarantine {
-            kept, violations, ..
-        } = &judged.verdict
-        else {
-            continue;
-        };
-        let told: Vec<_> = violations
-            .iter()
-            .map(
-                |it| json!({"field": it.field, "reason": it.reason, "description": it.description}),
-            )
-            .collect();
-        rows.push([
-            event_id.to_vec().into(),
-            item.tenant.as_str().into(),
-            judged.source.as_str().into(),
-            judged.message_id.as_str().into(),
-            judged.content.to_vec().into(),
-            json!(told).to_string().into(),
-            judged.marks.join(",").into(),
-            kept.clone().into(),
-            times.into(),
-        ]);
-    }
-    let insert = "INSERT INTO quarantine (event_id, tenant, source, message_id, content, violations, marks, event, \
-        first_us, last_us, times) SELECT rows.event_id, rows.tenant, rows.source, rows.message_id, rows.content, \
-        rows.violations, rows.marks, rows.event, $1, $1, rows.times FROM {rows} WHERE TRUE \
-        ON CONFLICT (event_id) DO UPDATE SET content = excluded.content, violations = excluded.violations, \
-        marks = excluded.marks, event = excluded.event, last_us = excluded.last_us, \
-        times = quarantine.times + excluded.times";
-    bulk::execute(tx, insert, [now.into()], rows).await?;
-    Ok(())
 }
 
 async fn write_counts(
@@ -432,7 +402,7 @@ async fn write_counts(
     Ok(())
 }
 
-async fn write_heads(tx: &WriteTx, heads: &[Head], now: i64) -> Result<(), StoreError> {
+pub(super) async fn write_heads(tx: &WriteTx, heads: &[Head], now: i64) -> Result<(), StoreError> {
     let update = "UPDATE lane_heads SET position = $2, bytes = $3, time_us = $4 WHERE lane = $1";
     for head in heads.iter().filter(|head| head.moved) {
         sql::execute(

@@ -13,6 +13,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use super::append::{Append, Appender};
+use super::quarantine::{QuarantineLimits, Totals};
 use crate::domain::counts::Counts;
 
 /// What became of an event that was handed to the log.
@@ -43,6 +44,8 @@ pub struct LogLimits {
     pub batch_bytes: usize,
     /// Most events of one append to the lake.
     pub archive_events: i64,
+    /// Bounds of quarantine.
+    pub quarantine: QuarantineLimits,
 }
 
 /// Why the log did not do as asked.
@@ -58,6 +61,15 @@ pub enum LogError {
         /// Bytes that may be held.
         most: i64,
     },
+    /// A source has as much in quarantine as it may.
+    #[error(
+        "the quarantine of the source `{of}` is full: nothing of this call was taken; correct and replay its records, or \
+         discard them"
+    )]
+    QuarantineFull {
+        /// The source.
+        of: String,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,7 +78,7 @@ pub enum LogError {
 impl Fault for LogError {
     fn code(&self) -> Code {
         match self {
-            Self::Full { .. } => Code::ResourceExhausted,
+            Self::Full { .. } | Self::QuarantineFull { .. } => Code::ResourceExhausted,
             Self::Store(error) => error.code(),
         }
     }
@@ -74,13 +86,14 @@ impl Fault for LogError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Full { .. } => "LOG_FULL",
+            Self::QuarantineFull { .. } => "QUARANTINE_FULL",
             Self::Store(error) => error.reason(),
         }
     }
 
     fn told(&self) -> String {
         match self {
-            Self::Full { .. } => self.to_string(),
+            Self::Full { .. } | Self::QuarantineFull { .. } => self.to_string(),
             Self::Store(error) => error.told(),
         }
     }
@@ -88,6 +101,8 @@ impl Fault for LogError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Full { .. } => Some(Duration::from_secs(5)),
+            // Somebody has to look at the records first.
+            Self::QuarantineFull { .. } => Some(Duration::from_secs(60)),
             Self::Store(error) => error.retry_after(),
         }
     }
@@ -175,6 +190,27 @@ pub struct Status {
     pub pending: i64,
     /// In the lake.
     pub archived: i64,
+    /// Quarantine by source.
+    pub quarantine: BTreeMap<String, Totals>,
+}
+
+/// How full the log is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fill {
+    /// Bytes of events held.
+    pub held: i64,
+    /// Bytes that may be held.
+    pub most: i64,
+}
+
+impl Fill {
+    /// Returns the share that is used, 0 to about 1.
+    pub fn ratio(&self) -> f64 {
+        match self.most {
+            0 => 0.0,
+            most => self.held as f64 / most as f64,
+        }
+    }
 }
 
 /// Keeps events from their receipt until profile and the lake have them.
@@ -228,6 +264,12 @@ pub trait EventLog: Send + Sync + 'static {
     /// Drops from quarantine the events that were accepted later. Returns how many.
     async fn release_accepted(&self) -> Result<u64, LogError>;
 
+    /// Drops from quarantine what came last before a time. Returns how many.
+    async fn expire_quarantined(&self, before: DateTime<Utc>) -> Result<u64, LogError>;
+
+    /// Returns how full the log is.
+    async fn fill(&self) -> Result<Fill, LogError>;
+
     /// Returns what became of a tenant's events.
     async fn status(&self, tenant: &str) -> Result<Status, LogError>;
 }
@@ -237,6 +279,7 @@ pub trait EventLog: Send + Sync + 'static {
 pub struct DatabaseLog {
     pub(super) store: Store,
     pub(super) limits: LogLimits,
+    pub(super) lanes: u64,
     pub(super) group: Group<Appender>,
 }
 
@@ -261,15 +304,17 @@ impl DatabaseLog {
         tx.commit().await?;
         let lanes = sql::query_all(store.reader(), "SELECT lane FROM lane_heads", [])
             .await?
-            .len();
+            .len() as u64;
         let appender = Appender {
-            lanes: lanes as u64,
+            lanes,
             bytes_max: limits.bytes_max,
+            quarantine: limits.quarantine,
         };
         let group = Group::start(store.clone(), appender, limits.batch_events);
         Ok(Self {
             store,
             limits,
+            lanes,
             group,
         })
     }
@@ -289,7 +334,7 @@ pub(super) fn place(lane: i32, position: i64) -> i64 {
 }
 
 /// Returns microseconds since 1970.
-pub(super) fn micros(time: DateTime<Utc>) -> i64 {
+pub(crate) fn micros(time: DateTime<Utc>) -> i64 {
     time.timestamp_micros()
 }
 
@@ -358,7 +403,15 @@ impl EventLog for DatabaseLog {
     }
 
     async fn release_accepted(&self) -> Result<u64, LogError> {
-        Ok(super::trim::release_accepted(self).await?)
+        Ok(super::quarantine::release_accepted(self).await?)
+    }
+
+    async fn expire_quarantined(&self, before: DateTime<Utc>) -> Result<u64, LogError> {
+        Ok(DatabaseLog::expire_quarantined(self, before).await?)
+    }
+
+    async fn fill(&self) -> Result<Fill, LogError> {
+        Ok(super::status::fill(self.store.reader(), self.limits.bytes_max).await?)
     }
 
     async fn status(&self, tenant: &str) -> Result<Status, LogError> {

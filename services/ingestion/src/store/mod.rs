@@ -11,17 +11,24 @@ mod imports;
 mod log;
 mod migrations;
 pub mod quality;
+mod quarantine;
 pub mod runs;
 pub mod sources;
 mod status;
 mod trim;
 pub mod write_keys;
 
+pub(crate) use append::count;
 pub use append::{Append, ImportStep, Step};
 pub use imports::ImportRow;
+pub(crate) use log::micros;
 pub use log::{
-    AppliedBatch, ArchivePlan, Batch, DatabaseLog, EventLog, Lane, LogError, LogLimits,
+    AppliedBatch, ArchivePlan, Batch, DatabaseLog, EventLog, Fill, Lane, LogError, LogLimits,
     LoggedEvent, Outcome, Status,
 };
 pub use migrations::Migrator;
+pub use quarantine::{
+    Discard, Filter, Finding, Job, Judgement, Position, QuarantineLimits, Record, ReplayStep,
+    Replayed, Totals,
+};
 pub use runs::PullStep;

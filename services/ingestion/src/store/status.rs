@@ -3,7 +3,7 @@
 use sea_orm::{AccessMode, ConnectionTrait, IsolationLevel, TransactionTrait};
 use store::{Backend, Store, StoreError, sql};
 
-use super::log::{Lane, Status, instant, place};
+use super::log::{Fill, Lane, Status, instant, place};
 use crate::domain::counts::Counts;
 
 pub(super) async fn lanes<C: ConnectionTrait>(db: &C) -> Result<Vec<Lane>, StoreError> {
@@ -49,6 +49,7 @@ pub(super) async fn status(store: &Store, tenant: &str) -> Result<Status, StoreE
 async fn read_status<C: ConnectionTrait>(db: &C, tenant: &str) -> Result<Status, StoreError> {
     let mut status = Status {
         pending: pending(db, tenant).await?,
+        quarantine: super::quarantine::totals(db, tenant).await?,
         ..Status::default()
     };
     let select = "SELECT source, received, accepted, duplicate, conflict, quarantined, rejected FROM receipt_counts \
@@ -92,4 +93,15 @@ async fn pending<C: ConnectionTrait>(db: &C, tenant: &str) -> Result<i64, StoreE
         }
     }
     Ok(pending)
+}
+
+/// Returns how many bytes of events are held of those that may be.
+pub(super) async fn fill<C: ConnectionTrait>(db: &C, most: i64) -> Result<Fill, StoreError> {
+    let select = "SELECT CAST((SELECT COALESCE(SUM(bytes), 0) FROM lane_heads) - \
+        (SELECT COALESCE(SUM(dropped_bytes), 0) FROM lane_cursors) AS BIGINT) AS held";
+    let held = match sql::query_one(db, select, []).await? {
+        Some(row) => sql::get(&row, "held")?,
+        None => 0,
+    };
+    Ok(Fill { held, most })
 }

@@ -1,7 +1,6 @@
 //! Drops what is no longer needed.
 
 use chrono::{DateTime, Utc};
-use store::bulk::{self, Kind, Rows};
 use store::lease::Lease;
 use store::{StoreError, sql};
 
@@ -74,27 +73,4 @@ pub(super) async fn forget_keys(
     .await?;
     tx.commit().await?;
     Ok(deleted)
-}
-
-/// Most rows of quarantine that one transaction drops.
-const RELEASED_MAX: i64 = 2000;
-
-/// Drops from quarantine what was accepted later, in another form.
-pub(super) async fn release_accepted(log: &DatabaseLog) -> Result<u64, StoreError> {
-    let find = "SELECT quarantine.event_id FROM quarantine \
-        JOIN message_keys ON message_keys.event_id = quarantine.event_id LIMIT $1";
-    let mut released = 0;
-    loop {
-        let mut rows = Rows::new([("event_id", Kind::Bytes)]);
-        for row in sql::query_all(log.store.reader(), find, [RELEASED_MAX.into()]).await? {
-            rows.push([sql::get::<Vec<u8>>(&row, "event_id")?.into()]);
-        }
-        if rows.is_empty() {
-            return Ok(released);
-        }
-        let tx = log.store.begin().await?;
-        let delete = "DELETE FROM quarantine WHERE event_id IN (SELECT rows.event_id FROM {rows})";
-        released += bulk::execute(&tx, delete, [], rows).await?;
-        tx.commit().await?;
-    }
 }

@@ -9,6 +9,7 @@ use api::common::{Event, Identifier, Money};
 use api::ingestion::event_service_client::EventServiceClient;
 use api::ingestion::import_service_client::ImportServiceClient;
 use api::ingestion::quality_service_client::QualityServiceClient;
+use api::ingestion::quarantine_service_client::QuarantineServiceClient;
 use api::ingestion::source_service_client::SourceServiceClient;
 use api::ingestion::*;
 use api::longrunning::operation::Result as Outcome;
@@ -33,8 +34,11 @@ pub struct Ingestion {
     pub imports: ImportServiceClient<Channel>,
     pub quality: QualityServiceClient<Channel>,
     pub sources: SourceServiceClient<Channel>,
+    pub quarantine: QuarantineServiceClient<Channel>,
     pub operations: OperationsClient<Channel>,
     pub peer: Peer,
+    /// `http://host:port` of the endpoint for client libraries.
+    pub http: String,
     pub config: Config,
     folder: Arc<TempDir>,
     trigger: ShutdownTrigger,
@@ -111,7 +115,10 @@ impl Ingestion {
         Self::run(config, peer, folder).await
     }
 
-    async fn run(config: Config, peer: Peer, folder: Arc<TempDir>) -> Self {
+    async fn run(mut config: Config, peer: Peer, folder: Arc<TempDir>) -> Self {
+        let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let http_url = format!("http://{}", http.local_addr().unwrap());
+        config.http.bound = Some(Arc::new(http));
         Service::migrate(&config).await.unwrap();
         let service = Arc::new(Service::open(config.clone()).await.unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -128,8 +135,10 @@ impl Ingestion {
             imports: ImportServiceClient::new(channel.clone()),
             quality: QualityServiceClient::new(channel.clone()),
             sources: SourceServiceClient::new(channel.clone()),
+            quarantine: QuarantineServiceClient::new(channel.clone()),
             operations: OperationsClient::new(channel),
             peer,
+            http: http_url,
             config,
             folder,
             trigger,
@@ -173,6 +182,9 @@ impl Ingestion {
             .into_inner();
         for source in &status.sources {
             check_law(&source.receipts.unwrap());
+            let it = source.quarantine.unwrap();
+            let left = it.replayed + it.discarded + it.superseded + it.expired;
+            assert_eq!(it.entered, it.held + left, "{it:?}");
         }
         assert_eq!(
             status.accepted,
@@ -256,8 +268,17 @@ impl Ingestion {
     pub async fn wait(
         &mut self,
         tenant: &str,
-        mut operation: Operation,
+        operation: Operation,
     ) -> Result<ImportFileResponse, Status> {
+        self.wait_for(tenant, operation).await
+    }
+
+    /// Waits for an operation.
+    pub async fn wait_for<M: Message + Default>(
+        &mut self,
+        tenant: &str,
+        mut operation: Operation,
+    ) -> Result<M, Status> {
         while !operation.done {
             let timeout = Some(prost_types::Duration {
                 seconds: 10,
@@ -280,7 +301,7 @@ impl Ingestion {
             }
         }
         match operation.result.unwrap() {
-            Outcome::Response(any) => Ok(ImportFileResponse::decode(any.value.as_slice()).unwrap()),
+            Outcome::Response(any) => Ok(M::decode(any.value.as_slice()).unwrap()),
             Outcome::Error(error) => Err(runtime::fault::from_rpc(&error)),
         }
     }

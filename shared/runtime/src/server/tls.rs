@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
-/// Reads the certificates and returns what accepts TLS connections.
-pub(super) fn acceptor(config: &ServerTlsConfig) -> anyhow::Result<TlsAcceptor> {
+/// Reads the certificates and returns what accepts TLS connections of a protocol, by its ALPN name.
+pub(super) fn acceptor(config: &ServerTlsConfig, protocol: &[u8]) -> anyhow::Result<TlsAcceptor> {
     let provider = Arc::new(ring::default_provider());
     let chain = certificates(&config.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&config.key)
@@ -39,7 +39,7 @@ pub(super) fn acceptor(config: &ServerTlsConfig) -> anyhow::Result<TlsAcceptor> 
     let mut settings = builder
         .with_single_cert(chain, key)
         .context("use the server's certificate")?;
-    settings.alpn_protocols = vec![b"h2".to_vec()];
+    settings.alpn_protocols = vec![protocol.to_vec()];
     Ok(TlsAcceptor::from(Arc::new(settings)))
 }
 

@@ -99,12 +99,10 @@ pub(super) fn malformed(draft: &Draft) -> Vec<Violation> {
             ),
         );
     }
-    if draft.size > limits::EVENT_BYTES_MAX {
-        fail(
-            "",
-            "TOO_LARGE",
-            format!("an event has at most {} bytes", limits::EVENT_BYTES_MAX),
-        );
+    let most = draft.size_max.unwrap_or(limits::EVENT_BYTES_MAX);
+    if draft.size > most {
+        let text = format!("an event has at most {most} bytes");
+        fail("", "TOO_LARGE", text);
     }
     found
 }
