@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use prost_types::value::Kind;
 
 use super::contract::{Column, Constraints, Contract, LogicalType};
-use super::decimal::{Decimal, currency_decimals};
+use super::decimal::currency_decimals;
 use super::draft::Draft;
 use super::keys::Keys;
 use super::quality::counts::{Dimension, FIELDS_MAX};
@@ -248,14 +248,7 @@ pub fn observe(contract: &Contract, keys: &Keys, record: &Record<'_>) -> Option<
     let mut seen = Observation::new(watch);
     for (index, (cell, column)) in record.cells.iter().zip(&contract.columns).enumerate() {
         // The figures tell of values as they came: what cleaning made of them would confirm itself.
-        let before = record.corrections.iter().find(|it| it.column == index);
-        let (text, number) = match before {
-            Some(Correction { original, .. }) => {
-                let number = original.as_deref().and_then(Decimal::parse);
-                (original.as_deref(), number)
-            }
-            None => (cell.text(), cell.number),
-        };
+        let (text, number) = record.uncleaned(index);
         let keep = seen.watch.fields[index].keep;
         let is_number = matches!(
             column.logical_type,

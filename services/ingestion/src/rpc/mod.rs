@@ -1,5 +1,6 @@
 //! The gRPC services: what comes in as protobuf goes to the domain, and back.
 
+mod baselines;
 mod events;
 mod imports;
 mod quality;

@@ -13,6 +13,7 @@ use runtime::fault::{OrStatus, Violations};
 use store::{Store, page};
 use tonic::{Request, Response, Status};
 
+use super::baselines;
 use super::sources::read_name;
 use crate::domain::quality::report::{self, Question, date, day_of};
 use crate::domain::quality::{Dimension, NO_DAY, Weights};
@@ -179,16 +180,28 @@ impl QualityService for QualityRpc {
 
     async fn fit_baseline(
         &self,
-        _request: Request<FitBaselineRequest>,
+        request: Request<FitBaselineRequest>,
     ) -> Result<Response<Baseline>, Status> {
-        Err(Status::unavailable("not served yet"))
+        let tenant = RequestContext::from_request(&request)?.tenant;
+        let request = request.into_inner();
+        let mut found = Violations::new();
+        let source = read_name(&mut found, "source", &request.source);
+        finish(found)?;
+        self.must_be_known(&tenant, &source).await?;
+        let fitted = baselines::fit_baseline(&self.store, &tenant, request).await?;
+        // The next record of this process is judged by it.
+        self.intake.sources().forget(tenant.as_str(), &source);
+        Ok(Response::new(fitted))
     }
 
     async fn get_baseline(
         &self,
-        _request: Request<GetBaselineRequest>,
+        request: Request<GetBaselineRequest>,
     ) -> Result<Response<Baseline>, Status> {
-        Err(Status::unavailable("not served yet"))
+        let tenant = RequestContext::from_request(&request)?.tenant;
+        let request = request.into_inner();
+        let found = baselines::get_baseline(&self.store, &tenant, request).await?;
+        Ok(Response::new(found))
     }
 }
 
@@ -209,7 +222,11 @@ fn alert(row: AlertRow) -> QualityAlert {
 }
 
 /// Reads the ends of a period, either of which may be open.
-fn read_period(found: &mut Violations, from: &str, to: &str) -> (Option<i32>, Option<i32>) {
+pub(super) fn read_period(
+    found: &mut Violations,
+    from: &str,
+    to: &str,
+) -> (Option<i32>, Option<i32>) {
     let mut read = |field: &str, text: &str| match text {
         "" => None,
         text => {

@@ -269,7 +269,7 @@ pub(super) fn read_name(found: &mut Violations, field: &str, name: &str) -> Stri
     }
 }
 
-fn read_request_id(found: &mut Violations, text: &str) -> Option<Uuid> {
+pub(super) fn read_request_id(found: &mut Violations, text: &str) -> Option<Uuid> {
     match text {
         "" => None,
         text => found.take(

@@ -139,7 +139,19 @@ fn read(root: &Node<'_>) -> Option<Contract> {
     };
     let section = |name: &str| mapping.get(name);
     let weights = weights::read(section("weights").as_ref(), &columns);
-    let watch = Watch::of_columns(&columns, &weights.may_be_missing, &[]);
+    let dependencies = section("dependencies")
+        .map(|node| dependencies::read(&node, &columns))
+        .unwrap_or_default();
+    let rules = section("rules")
+        .map(|node| rules::read(&node, &columns, zone))
+        .unwrap_or_default();
+    let settled = dependencies.iter().map(|it| it.to);
+    let related: Vec<usize> = rules
+        .iter()
+        .flat_map(|rule| rule.columns.iter().copied())
+        .chain(settled)
+        .collect();
+    let watch = Watch::of_columns(&columns, &weights.may_be_missing, &related);
     Some(Contract {
         id,
         name,
@@ -156,12 +168,8 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         items,
         properties: references::properties(&mapping, &columns),
         policies: policies(&mapping),
-        dependencies: section("dependencies")
-            .map(|node| dependencies::read(&node, &columns))
-            .unwrap_or_default(),
-        rules: section("rules")
-            .map(|node| rules::read(&node, &columns, zone))
-            .unwrap_or_default(),
+        dependencies,
+        rules,
         freshness: sla::freshness(root),
         duplicates: section("duplicates").and_then(|node| duplicates::read(&node, &columns)),
         alerts: alerts::read(section("alerts").as_ref(), &columns),

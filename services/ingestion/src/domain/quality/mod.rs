@@ -6,6 +6,7 @@
 //! the usual ([`alerts`]).
 
 pub mod alerts;
+pub mod baseline;
 pub mod counts;
 pub mod delta;
 pub mod gather;
