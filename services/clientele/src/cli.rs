@@ -359,6 +359,28 @@ pub(crate) enum AdminCommand {
     Rebuild,
     /// Creates the tenant that --tenant names; its time zone and currency can never change.
     CreateTenant(CreateTenant),
+    /// Asks a running service whether it serves; exits with an error when it does not.
+    Health(Health),
+}
+
+/// Arguments of `admin health`.
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Service to ask.
+    #[arg(value_enum)]
+    pub(crate) service: ServiceName,
+    /// Its address, `http://host:port` or, with --ca, `https://host:port`. Default: its port on loopback.
+    #[arg(long, value_name = "URL")]
+    pub(crate) address: Option<String>,
+    /// Authority that signed the service's certificate, a PEM file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Certificate to show, a PEM file.
+    #[arg(long, value_name = "FILE", requires_all = ["ca", "key"])]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Private key of the certificate, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// Arguments of `admin create-tenant`.

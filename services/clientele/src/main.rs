@@ -61,6 +61,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Admin(AdminCommand::Migrate { service, data_dir }) => {
             commands::admin::migrate(service, &data_dir, config).await
         }
+        Command::Admin(AdminCommand::Health(health)) => {
+            interrupt::unless_stopped(commands::health::run(health, output)).await
+        }
         command => {
             let clients = Clients::new(Endpoints::parse(&cli.endpoint)?, &cli.tenant)?;
             interrupt::unless_stopped(call(&clients, command, output)).await
@@ -85,7 +88,7 @@ async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyho
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Simulate(_)
-        | Command::Admin(AdminCommand::Migrate { .. }) => {
+        | Command::Admin(AdminCommand::Migrate { .. } | AdminCommand::Health(_)) => {
             anyhow::bail!("this command calls no service")
         }
     }

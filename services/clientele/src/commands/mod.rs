@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod allocate;
+pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod model;
 pub(crate) mod profile;
