@@ -19,6 +19,7 @@ use runtime::server::Shutdown;
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 
+use crate::baselines::Baselines;
 use crate::config::Config;
 use crate::domain::keys::Keys;
 use crate::intake::{Intake, tolerance};
@@ -89,7 +90,12 @@ impl Service {
         let profile = client::connect("profile", &config.peers.profile, &config.client)?;
         let metrics = Metrics::default();
         let tenants = Tenants::new(profile.clone(), config.tenants.cache);
-        let sources = Arc::new(Sources::new(store.clone(), config.sources.cache));
+        let baselines = Arc::new(Baselines::new(store.clone(), keys.salt().clone()));
+        let sources = Arc::new(Sources::new(
+            store.clone(),
+            baselines,
+            config.sources.cache,
+        ));
         let write_keys = Arc::new(WriteKeys::new(store.clone(), config.sources.cache));
         let registry = Arc::new(Registry::new(
             store.clone(),

@@ -1,6 +1,7 @@
 //! Turns a record into a draft of an event, by the contract.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 use api::common::{Event, Identifier, Item, Money};
 use chrono::{DateTime, Utc};
@@ -19,6 +20,7 @@ use super::draft::{Draft, MESSAGE_ID_BYTES_MAX};
 use super::judge::is_source_name;
 use super::json::Json;
 use super::keys::{Hash, Keys, hex};
+use super::lesson::Lesson;
 use super::observe::observe;
 use super::occurrences::Occurrences;
 use super::record::{Change, Record};
@@ -30,6 +32,7 @@ mod kept;
 pub struct Mapper<'a> {
     contract: &'a Contract,
     baseline: Option<&'a Baseline>,
+    lesson: Option<&'a Mutex<Lesson>>,
     source: &'a str,
     keys: &'a Keys,
     /// Where each column of the contract stands in the file.
@@ -50,6 +53,7 @@ impl<'a> Mapper<'a> {
         Self {
             contract,
             baseline: None,
+            lesson: None,
             source,
             keys,
             positions,
@@ -62,6 +66,7 @@ impl<'a> Mapper<'a> {
         Self {
             contract,
             baseline: None,
+            lesson: None,
             source,
             keys,
             positions: Vec::new(),
@@ -73,6 +78,13 @@ impl<'a> Mapper<'a> {
     #[must_use]
     pub fn with_baseline(mut self, baseline: Option<&'a Baseline>) -> Self {
         self.baseline = baseline;
+        self
+    }
+
+    /// Gathers what a baseline is learned from.
+    #[must_use]
+    pub fn with_lesson(mut self, lesson: Option<&'a Mutex<Lesson>>) -> Self {
+        self.lesson = lesson;
         self
     }
 
@@ -239,6 +251,10 @@ impl<'a> Mapper<'a> {
 
     /// Returns a draft with what the stages say of a record.
     pub(super) fn finish(&self, mut record: Record<'_>) -> Draft {
+        if let Some(lesson) = self.lesson {
+            let mut lesson = lesson.lock().unwrap_or_else(PoisonError::into_inner);
+            lesson.observe(self.contract, &record, self.keys.salt());
+        }
         let observation = observe(self.contract, self.keys, &record);
         // Counted with what standardising did, once it is told apart for quality.
         let cleaned = record.corrections.iter().map(|it| Change {

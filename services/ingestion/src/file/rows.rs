@@ -1,7 +1,7 @@
 //! The rows of a file as drafts of events.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicU64;
 
 use super::columnar::Columnar;
@@ -16,6 +16,7 @@ use crate::domain::clean::Baseline;
 use crate::domain::contract::{Contract, Format};
 use crate::domain::draft::Draft;
 use crate::domain::keys::Keys;
+use crate::domain::lesson::Lesson;
 use crate::domain::mapping::Mapper;
 use crate::domain::occurrences::Occurrences;
 
@@ -68,6 +69,13 @@ impl<'a> Rows<'a> {
     #[must_use]
     pub fn with_baseline(mut self, baseline: Option<&'a Baseline>) -> Self {
         self.mapper = self.mapper.with_baseline(baseline);
+        self
+    }
+
+    /// Gathers what a baseline is learned from.
+    #[must_use]
+    pub fn with_lesson(mut self, lesson: Option<&'a Mutex<Lesson>>) -> Self {
+        self.mapper = self.mapper.with_lesson(lesson);
         self
     }
 

@@ -17,6 +17,7 @@ use runtime::operations::{OperationContext, OperationHandler};
 use store::{Store, StoreError};
 use tonic::{Code, Status};
 
+use super::learning::Settling;
 use super::reading::{Chunk, Read, Reading, Reads};
 use crate::config::ImportConfig;
 use crate::domain::contract;
@@ -85,7 +86,7 @@ impl OperationHandler for Importer {
         same_file(&mut done, &upload)?;
         let read = Arc::new(AtomicU64::new(0));
         let config = &self.config;
-        let reading = Reading {
+        let mut reading = Reading {
             path,
             file_name: upload.file_name.clone(),
             terms: Terms::of(contract),
@@ -97,6 +98,15 @@ impl OperationHandler for Importer {
             chunk_rows: config.batch_rows,
             chunk_bytes: config.batch_bytes,
         };
+        let settling = Settling {
+            context: &context,
+            intake: &self.intake,
+            store: &self.store,
+            reading: &reading,
+            fit: request.fit_baseline,
+            validate_only: request.validate_only,
+        };
+        reading.terms.baseline = settling.settle().await?;
         let chunks = reading.start(self.intake.clone(), AHEAD);
         let reported = Instant::now();
         let validate_only = request.validate_only;
@@ -131,10 +141,18 @@ impl Importer {
     async fn patient_row(&self, context: &OperationContext) -> Result<ImportRow, Status> {
         loop {
             match ImportRow::load(self.store.reader(), context.id()).await {
-                Err(error) if error.is_retryable() => pause(context, PATIENCE).await?,
-                read => return read.map_err(|error| status(&error)),
+                Ok(row) => return Ok(row),
+                Err(error) => patience(context, error).await?,
             }
         }
+    }
+}
+
+/// Waits for a database that is down; fails with any other error.
+pub(super) async fn patience(context: &OperationContext, error: StoreError) -> Result<(), Status> {
+    match error.is_retryable() {
+        true => pause(context, PATIENCE).await,
+        false => Err(status(&error)),
     }
 }
 

@@ -4,6 +4,7 @@ mod archiver;
 mod caretaker;
 mod dispatcher;
 mod import;
+mod learning;
 mod quality;
 mod quarantine;
 mod reading;

@@ -31,6 +31,7 @@ pub(super) enum Read {
 pub(super) type Reads = mpsc::Receiver<Result<Read, FileFault>>;
 
 /// What is read, and how much of it at once.
+#[derive(Clone)]
 pub(super) struct Reading {
     pub(super) path: PathBuf,
     pub(super) file_name: String,

@@ -9,6 +9,8 @@ use store::{Store, StoreError};
 use uuid::Uuid;
 
 use super::SourceError;
+use crate::baselines::Baselines;
+use crate::domain::baseline::Baseline;
 use crate::domain::contract::{self, Contract};
 use crate::domain::terms::Terms;
 use crate::store::sources::{self, SourceRow};
@@ -29,6 +31,8 @@ pub struct RegisteredSource {
     pub contract: Option<Arc<Contract>>,
     /// Revision of the contract, from 1; 0 without a contract.
     pub revision: i64,
+    /// Baseline in force; absent before the first.
+    pub baseline: Option<Arc<Baseline>>,
     /// Bounds on what it may send; 0 means the operator's default.
     pub limits: SourceLimits,
     /// Whether what it sends is refused.
@@ -53,6 +57,7 @@ impl RegisteredSource {
         Ok(Self {
             revision: contract.as_ref().map_or(0, |_| row.revision),
             contract,
+            baseline: None,
             tenant: row.tenant,
             id: row.id,
             uid: row.uid,
@@ -72,6 +77,7 @@ impl RegisteredSource {
         Terms {
             contract: self.contract.clone(),
             revision: self.revision,
+            baseline: self.baseline.clone(),
             freshness: self
                 .freshness_target
                 .and_then(|target| TimeDelta::from_std(target).ok()),
@@ -100,6 +106,7 @@ type Known = HashMap<(String, String), (Instant, Option<Arc<RegisteredSource>>)>
 /// Knows the registered sources. What it knows is believed for a while; changes made by this process count at once.
 pub struct Sources {
     store: Store,
+    baselines: Arc<Baselines>,
     believe: Duration,
     known: Mutex<Known>,
     /// Counts changes, so that what was read before one is not remembered after it.
@@ -107,10 +114,12 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Reads sources from `store` and believes each answer for `believe`.
-    pub fn new(store: Store, believe: Duration) -> Self {
+    /// Reads sources from `store`, and what their values usually look like from `baselines`; believes each answer for
+    /// `believe`.
+    pub fn new(store: Store, baselines: Arc<Baselines>, believe: Duration) -> Self {
         Self {
             store,
+            baselines,
             believe,
             known: Mutex::default(),
             changes: AtomicU64::default(),
@@ -134,16 +143,9 @@ impl Sources {
         // The age of the answer counts from the question, so that it is never younger than what it says.
         let asked = Instant::now();
         let changes = self.changes.load(Ordering::SeqCst);
-        let row = match (
-            sources::load(self.store.reader(), tenant, source, false).await,
-            remembered,
-        ) {
+        let found = match (self.read(tenant, source).await, remembered) {
             (Err(error), Some((_, found))) if error.is_retryable() => return Ok(found),
-            (row, _) => row?,
-        };
-        let found = match row {
-            Some(row) => Some(Arc::new(RegisteredSource::from_row(row)?)),
-            None => None,
+            (found, _) => found?,
         };
         let mut known = self.known();
         if known.len() >= SOURCES_MAX {
@@ -153,6 +155,27 @@ impl Sources {
             known.insert(key, (asked, found.clone()));
         }
         Ok(found)
+    }
+
+    async fn read(
+        &self,
+        tenant: &str,
+        source: &str,
+    ) -> Result<Option<Arc<RegisteredSource>>, StoreError> {
+        let row = sources::load(self.store.reader(), tenant, source, false).await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let mut found = RegisteredSource::from_row(row)?;
+        if found.contract.as_ref().is_some_and(|it| it.cleans()) {
+            found.baseline = self.baselines.in_force(tenant, source).await?;
+        }
+        Ok(Some(Arc::new(found)))
+    }
+
+    /// Returns the baselines of all sources.
+    pub fn baselines(&self) -> &Arc<Baselines> {
+        &self.baselines
     }
 
     /// Returns the text of a source's contract in force, as it is now; `None` when there is no such source.

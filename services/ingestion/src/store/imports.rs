@@ -5,7 +5,7 @@ use store::{StoreError, WriteTx, sql};
 use uuid::Uuid;
 
 use super::append::ImportStep;
-use super::log::Outcome;
+use super::log::{Outcome, micros};
 use crate::domain::counts::Summary;
 use crate::domain::judge::Judged;
 
@@ -33,6 +33,30 @@ impl ImportRow {
             summary,
         })
     }
+}
+
+/// Returns the version of the baseline that an import goes by, 0 for none; `None` when that is not settled yet.
+pub async fn baseline_of<C: ConnectionTrait>(
+    db: &C,
+    operation: Uuid,
+) -> Result<Option<i64>, StoreError> {
+    let select = "SELECT version FROM import_baselines WHERE operation = $1";
+    let row = sql::query_one(db, select, [operation.to_string().into()]).await?;
+    row.map(|row| sql::get(&row, "version")).transpose()
+}
+
+/// Settles by which version of the baseline an import goes, and returns that; another's decision stays.
+pub async fn settle_baseline(
+    tx: &WriteTx,
+    operation: Uuid,
+    version: i64,
+) -> Result<i64, StoreError> {
+    let insert = "INSERT INTO import_baselines (operation, version, created_us) VALUES ($1, $2, $3) \
+        ON CONFLICT (operation) DO NOTHING";
+    let now = micros(runtime::clock::now());
+    let values = [operation.to_string().into(), version.into(), now.into()];
+    sql::execute(tx, insert, values).await?;
+    Ok(baseline_of(tx, operation).await?.unwrap_or(version))
 }
 
 /// Records a step of an import. Fails when it does not begin where the step before it ended: another process goes on

@@ -7,7 +7,7 @@
 mod append;
 mod archive;
 mod claim;
-mod imports;
+pub mod imports;
 mod log;
 mod migrations;
 pub mod quality;

@@ -269,6 +269,11 @@ impl Contract {
         self.columns.iter().position(|column| column.name == name)
     }
 
+    /// Returns true when values are judged by what they usually look like.
+    pub fn cleans(&self) -> bool {
+        !self.dependencies.is_empty() || self.columns.iter().any(|it| it.clean.is_some())
+    }
+
     /// Returns true when the last column takes all remaining cells of a row.
     pub fn is_ragged(&self) -> bool {
         self.columns

@@ -6,6 +6,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 mod m0001_log;
 mod m0002_sources;
 mod m0005_quality;
+mod m0006_cleaning;
 mod m0008_quarantine;
 
 /// Brings the tables up to date.
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m0001_log::Migration));
         all.push(Box::new(m0002_sources::Migration));
         all.push(Box::new(m0005_quality::Migration));
+        all.push(Box::new(m0006_cleaning::Migration));
         all.push(Box::new(m0008_quarantine::Migration));
         all
     }

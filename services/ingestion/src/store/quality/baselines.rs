@@ -52,6 +52,17 @@ pub async fn add(
     Ok(row)
 }
 
+/// Returns the number of the newest version of a source's baseline.
+pub async fn newest<C: ConnectionTrait>(
+    db: &C,
+    tenant: &str,
+    source: &str,
+) -> Result<Option<i64>, StoreError> {
+    let select = "SELECT MAX(version) AS version FROM quality_baselines WHERE tenant = $1 AND source = $2";
+    let row = sql::query_one(db, select, [tenant.into(), source.into()]).await?;
+    row.map_or(Ok(None), |row| sql::get(&row, "version"))
+}
+
 /// Returns a version of a source's baseline; 0 means the newest.
 pub async fn load<C: ConnectionTrait>(
     db: &C,

@@ -11,7 +11,9 @@ mod read;
 
 pub use alerts::{AlertRow, list as list_alerts, open_counts, settle as settle_alerts};
 pub(super) use append::write;
-pub use baselines::{BaselineRow, add as add_baseline, load as load_baseline};
+pub use baselines::{
+    BaselineRow, add as add_baseline, load as load_baseline, newest as newest_baseline,
+};
 pub use fold::{fold, forget_held};
 pub use read::{SourceRow, counts, days, is_known, sources};
 
