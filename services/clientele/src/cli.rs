@@ -126,6 +126,9 @@ pub(crate) enum Command {
     Simulate(Simulate),
     /// Imports files of events.
     Ingest(Ingest),
+    /// Tells how good the data of a source are.
+    #[command(subcommand)]
+    Quality(QualityCommand),
     /// Shows customer profiles.
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -228,6 +231,106 @@ pub(crate) struct Ingest {
     /// Return as soon as the rows are committed, without waiting until they are applied and archived.
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+/// Commands of `quality`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QualityCommand {
+    /// Shows the report of a source: the score with its formula, four dimensions by field, gaps, changes and reasons.
+    Report {
+        /// Source, for example shop.
+        source: String,
+        /// First day of event time, as YYYY-MM-DD. Default: the beginning.
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        from: Option<NaiveDate>,
+        /// Last day, as YYYY-MM-DD. Default: the end.
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        to: Option<NaiveDate>,
+        /// Also write the report as one page with charts that needs nothing else.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+    },
+    /// Lists scores day by day, oldest first.
+    History {
+        /// Source, for example shop.
+        source: String,
+        /// Field. Default: the whole source.
+        #[arg(long, value_name = "NAME")]
+        field: Option<String>,
+        /// Dimension. Default: the score over all.
+        #[arg(long, value_enum)]
+        dimension: Option<Dimension>,
+        /// Most days, the newest.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Lists alerts, newest first.
+    Alerts {
+        /// Source. Default: all.
+        source: Option<String>,
+        /// Only those that stand.
+        #[arg(long)]
+        open: bool,
+        /// Most alerts.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=500))]
+        limit: i32,
+        /// Token of the page to list, as the page before gave it.
+        #[arg(long, default_value = "")]
+        page_token: String,
+    },
+    /// Shows or computes what values of a source usually look like, by which gaps are filled and outliers judged.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
+}
+
+/// Commands of `quality baseline`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// Shows a baseline.
+    Show {
+        /// Source, for example shop.
+        source: String,
+        /// Version. Default: the one in force.
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+        version: i64,
+    },
+    /// Computes a baseline from the figures of a period; records that come later are judged by it.
+    Fit {
+        /// Source, for example shop.
+        source: String,
+        /// First day of event time, as YYYY-MM-DD. Default: the beginning.
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        from: Option<NaiveDate>,
+        /// Last day, as YYYY-MM-DD. Default: the end.
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        to: Option<NaiveDate>,
+    },
+}
+
+/// Dimensions of quality.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dimension {
+    /// Values are there where they are expected.
+    Completeness,
+    /// Values are what they can be.
+    Accuracy,
+    /// Values agree with each other and with earlier ones.
+    Consistency,
+    /// Values came in time.
+    Timeliness,
+}
+
+impl Dimension {
+    /// Returns the dimension as messages name it.
+    pub(crate) fn to_proto(self) -> api::ingestion::QualityDimension {
+        use api::ingestion::QualityDimension;
+        match self {
+            Self::Completeness => QualityDimension::Completeness,
+            Self::Accuracy => QualityDimension::Accuracy,
+            Self::Consistency => QualityDimension::Consistency,
+            Self::Timeliness => QualityDimension::Timeliness,
+        }
+    }
 }
 
 /// Commands of `profile`.

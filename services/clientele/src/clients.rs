@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use api::campaign::budget_service_client::BudgetServiceClient;
 use api::ingestion::event_service_client::EventServiceClient;
 use api::ingestion::import_service_client::ImportServiceClient;
+use api::ingestion::quality_service_client::QualityServiceClient;
 use api::longrunning::operations_client::OperationsClient;
 use api::profile::profile_service_client::ProfileServiceClient;
 use api::profile::tenant_service_client::TenantServiceClient;
@@ -182,6 +183,8 @@ impl Clients {
         events, Ingestion, EventServiceClient);
     client!(/// Returns the client that imports files.
         imports, Ingestion, ImportServiceClient);
+    client!(/// Returns the client of quality figures.
+        quality, Ingestion, QualityServiceClient);
     client!(/// Returns the client of tenants.
         tenants, Profile, TenantServiceClient);
     client!(/// Returns the client of profiles.

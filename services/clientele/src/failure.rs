@@ -106,6 +106,7 @@ fn advice(reason: &str) -> &'static str {
         }
         "CUSTOMER_NOT_FOUND" => "check the spelling; an identifier is written NAMESPACE=VALUE",
         "INFEASIBLE" => "loosen one of these bounds",
+        "BASELINE_NOT_FOUND" => "compute one with 'clientele quality baseline fit'",
         "LOG_FULL" => "try again when the log has drained",
         _ => "",
     }

@@ -75,6 +75,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyhow::Result<()> {
     match command {
         Command::Ingest(ingest) => commands::ingest::run(clients, ingest, output).await,
+        Command::Quality(quality) => commands::quality::run(clients, quality, output).await,
         Command::Profile(profile) => commands::profile::run(clients, profile, output).await,
         Command::Score(score) => commands::score::run(clients, score, output).await,
         Command::Segment(segment) => commands::segment::run(clients, segment, output).await,

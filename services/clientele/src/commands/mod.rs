@@ -6,6 +6,7 @@ pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod model;
 pub(crate) mod profile;
+pub(crate) mod quality;
 mod reasons;
 pub(crate) mod score;
 pub(crate) mod segment;
