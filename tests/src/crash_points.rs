@@ -28,6 +28,14 @@ pub const CRASH_POINTS: [CrashPoint; 22] = [
     CrashPoint::new("operation_started", "segmentation", 1),
 ];
 
+/// The points of a pull, at which ingestion is killed for every kind of source.
+pub const PULL_POINTS: [CrashPoint; 4] = [
+    CrashPoint::new("pull_planned", "ingestion", 1),
+    CrashPoint::new("pull_page", "ingestion", 1),
+    CrashPoint::new("pull_page", "ingestion", 2),
+    CrashPoint::new("pull_ended", "ingestion", 1),
+];
+
 /// A point of the program at which a service is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrashPoint {

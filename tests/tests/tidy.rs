@@ -4,7 +4,7 @@ use prost_types::source_code_info::Location;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tests::crash_points::CRASH_POINTS;
+use tests::crash_points::{CRASH_POINTS, PULL_POINTS};
 
 const SERVICES: [&str; 5] = [
     "ingestion",
@@ -212,7 +212,8 @@ fn a_process_is_killed_at_every_crash_point() {
             points.extend(found);
         }
     }
-    let killed: BTreeSet<String> = CRASH_POINTS.iter().map(|it| it.name.to_owned()).collect();
+    let killed = CRASH_POINTS.iter().chain(&PULL_POINTS);
+    let killed: BTreeSet<String> = killed.map(|it| it.name.to_owned()).collect();
     assert_eq!(
         points, killed,
         "the points of the sources and of tests/src/crash_points.rs"

@@ -47,7 +47,7 @@ pub struct Config {
     /// Databases that sources may be pulled from, by name.
     pub connections: BTreeMap<String, ConnectionConfig>,
     /// Values that sources may send as headers, by name; a source names them and never sees them.
-    pub secrets: BTreeMap<String, Secret>,
+    pub secrets: BTreeMap<String, SecretConfig>,
     /// Pulls from databases.
     pub sql_pull: SqlPullConfig,
     /// Pulls over HTTP.
@@ -248,6 +248,22 @@ pub struct SourcesConfig {
 pub struct ConnectionConfig {
     /// `postgres://`, `mysql://` or `sqlite://`, with its credentials.
     pub url: Secret,
+    /// Tenants whose sources may use it; empty means all.
+    #[serde(default)]
+    pub tenants: Vec<String>,
+}
+
+/// A value that sources may send as a header.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretConfig {
+    /// The value.
+    pub value: Secret,
+    /// Hosts that it may be sent to.
+    pub hosts: Vec<String>,
+    /// Tenants whose sources may use it; empty means all.
+    #[serde(default)]
+    pub tenants: Vec<String>,
 }
 
 /// Pulls from databases.

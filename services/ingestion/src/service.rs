@@ -25,11 +25,12 @@ use crate::domain::keys::Keys;
 use crate::intake::{Intake, tolerance};
 use crate::jobs::{
     Archiver, Caretaker, DISCARD_KIND, Discarder, Dispatcher, IMPORT_KIND, Importer, LaneWorker,
-    Pace, QualityKeeper, REPLAY_KIND, Replayer, run_lane,
+    Pace, Pulls, QualityKeeper, REPLAY_KIND, Replayer, run_lane,
 };
 use crate::limits::Limiter;
 use crate::metrics::Metrics;
 use crate::places::Places;
+use crate::pull::Opener;
 use crate::rejudge::Rejudge;
 use crate::rpc::{EventRpc, ImportRpc, QualityRpc, QuarantineRpc, SourceRpc};
 use crate::sources::{Facts, Registry, Sources, WriteKeys};
@@ -44,6 +45,7 @@ pub struct Service {
     lake: Lake,
     intake: Arc<Intake>,
     registry: Arc<Registry>,
+    opener: Arc<Opener>,
     uploads: Uploads,
     operations: Operations,
     profile: client::Channel,
@@ -97,6 +99,8 @@ impl Service {
             config.sources.cache,
         ));
         let write_keys = Arc::new(WriteKeys::new(store.clone(), config.sources.cache));
+        let opener = Opener::new(&config).map_err(anyhow::Error::msg)?;
+        let opener = Arc::new(opener);
         let registry = Arc::new(Registry::new(
             store.clone(),
             sources.clone(),
@@ -138,6 +142,7 @@ impl Service {
             lake,
             intake,
             registry,
+            opener,
             uploads,
             operations,
             profile,
@@ -166,7 +171,11 @@ impl Service {
             self.intake.sources().clone(),
         );
         let imports = ImportServiceServer::new(imports).max_decoding_message_size(most);
-        let sources = SourceRpc::new(self.intake.clone(), self.registry.clone());
+        let sources = SourceRpc::new(
+            self.intake.clone(),
+            self.registry.clone(),
+            self.opener.clone(),
+        );
         let sources = SourceServiceServer::new(sources).max_decoding_message_size(most);
         let quality = QualityRpc::new(self.log.store().clone(), self.intake.clone());
         let quality = QualityServiceServer::new(quality).max_decoding_message_size(most);
@@ -236,9 +245,19 @@ impl Service {
             self.config.quality.judge,
             self.config.log.remember,
         );
-        let (at_leases, at_pace, until) =
-            (leases.clone(), pace(self.config.quality.fold), shutdown.clone());
+        let (at_leases, at_pace, until) = (
+            leases.clone(),
+            pace(self.config.quality.fold),
+            shutdown.clone(),
+        );
         jobs.spawn(async move { run_lane(&keeper, 0, at_leases, at_pace, until).await });
+        let pulls = Arc::new(Pulls::new(
+            self.log.store().clone(),
+            self.intake.clone(),
+            self.opener.clone(),
+            self.config.sources.clone(),
+        ));
+        jobs.spawn(pulls.run(shutdown.clone()));
         let (operations, until) = (self.operations.clone(), shutdown.clone());
         jobs.spawn(async move { operations.run(until).await });
         let service = self.clone();

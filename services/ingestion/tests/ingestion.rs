@@ -19,3 +19,5 @@ mod quality;
 mod quarantine;
 #[path = "ingestion/sources.rs"]
 mod sources;
+#[path = "ingestion/pulls.rs"]
+mod pulls;

@@ -1,10 +1,11 @@
-//! Background work: one dispatcher and one archiver per lane, each under a fenced lease, and a caretaker.
+//! Background work: one dispatcher and one archiver per lane, each under a fenced lease, a caretaker, imports and pulls.
 
 mod archiver;
 mod caretaker;
 mod dispatcher;
 mod import;
 mod learning;
+mod pulls;
 mod quality;
 mod quarantine;
 mod reading;
@@ -15,7 +16,8 @@ pub use caretaker::Caretaker;
 pub use dispatcher::Dispatcher;
 pub(crate) use import::receipts;
 pub use import::{IMPORT_KIND, Importer};
+pub(crate) use pulls::Pulls;
 pub use quality::QualityKeeper;
-pub(crate) use quarantine::{Discarder, Replayer};
 pub use quarantine::{DISCARD_KIND, REPLAY_KIND};
+pub(crate) use quarantine::{Discarder, Replayer};
 pub use worker::{LaneWorker, Pace, run_lane};

@@ -1,50 +1,69 @@
 //! Fetches data from where it lies: databases, HTTP endpoints and folders of files.
+//!
+//! A [`Puller`] gives page after page. Each page says how far the pull has come with it; both are committed in one
+//! transaction, so that a pull that dies goes on behind its last page. [`cursor`] is what is remembered.
 
-use serde::{Deserialize, Serialize};
+pub(crate) mod cursor;
+mod fault;
+pub(crate) mod http;
+mod judge;
+mod open;
+pub(crate) mod sql;
+mod trial;
 
-/// Where the next pull of a source begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Position {
-    /// After the row of this watermark and key.
-    Sql {
-        /// Watermark of the last row, as text.
-        watermark: String,
-        /// Key of the last row, as text.
-        key: String,
+pub(crate) use cursor::{Position, Progress, position_text};
+pub(crate) use fault::PullFault;
+pub(crate) use judge::judge;
+pub(crate) use open::{Opener, Opening, is_for};
+pub(crate) use trial::Trial;
+
+use async_trait::async_trait;
+
+use crate::domain::judge::Judged;
+
+/// Cells of a record in the order of the contract's columns; `None` is a missing value.
+pub(crate) type Cells = Vec<Option<String>>;
+
+/// Records that were pulled.
+pub(crate) enum Records {
+    /// Rows of a database.
+    Cells(Vec<Cells>),
+    /// An answer in JSON with a list of records; a column's name is the path of a field.
+    Json {
+        /// The answer.
+        body: String,
+        /// Where the list is, names separated by dots; empty means that the answer is the list.
+        path: String,
     },
-    /// With the validators of the last answer.
-    Http {
-        /// `ETag`; empty when there was none.
-        etag: String,
-        /// `Last-Modified`; empty when there was none.
-        last_modified: String,
-    },
+    /// Rows of a file with their lines, judged already.
+    Judged(Vec<(u64, Judged)>),
 }
 
-impl Position {
-    /// Reads a stored position; `None` before the first pull and for one that cannot be read.
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    /// Writes a position to be stored.
-    pub(crate) fn write(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
+/// Records that are committed together.
+pub(crate) struct Page {
+    /// The records.
+    pub(crate) records: Records,
+    /// How far the pull has come with them.
+    pub(crate) progress: Progress,
+    /// Where the next pull begins, if it is known already.
+    pub(crate) position: Option<Position>,
+    /// A file that ends with this page: its name and what it is known by.
+    pub(crate) file_taken: Option<(String, Vec<String>)>,
 }
 
-/// Returns a stored position as its owner sees it: the watermark or validator, and no key, which may be personal.
-pub(crate) fn position_text(stored: &str) -> String {
-    match Position::read(stored) {
-        None => String::new(),
-        Some(Position::Sql { watermark, .. }) => watermark,
-        Some(Position::Http {
-            etag,
-            last_modified,
-        }) => match etag.is_empty() {
-            true => last_modified,
-            false => etag,
-        },
-    }
+/// What comes next of a pull.
+pub(crate) enum Next {
+    /// A page.
+    Page(Page),
+    /// Nothing more. The next pull begins at the position; absent means where this one began or moved to.
+    End(Option<Position>),
+    /// Nothing had changed since the last pull.
+    Unchanged,
+}
+
+/// Pulls from one source.
+#[async_trait]
+pub(crate) trait Puller: Send {
+    /// Fetches what follows. After a fault it can be asked again for the same.
+    async fn next(&mut self) -> Result<Next, PullFault>;
 }

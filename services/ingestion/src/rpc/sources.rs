@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::domain::judge::is_source_name;
 use crate::intake::Intake;
+use crate::pull::{Opener, Trial};
 use crate::sources::{Changes, Registry, SourceError, finish, sight};
 use crate::store::sources;
 use crate::store::write_keys::{self, WriteKeyRow};
@@ -30,12 +31,17 @@ const PAGE: (u64, u64) = (50, 200);
 pub(crate) struct SourceRpc {
     intake: Arc<Intake>,
     registry: Arc<Registry>,
+    opener: Arc<Opener>,
 }
 
 impl SourceRpc {
     /// Serves the sources of `registry`, of tenants that `intake` knows.
-    pub(crate) fn new(intake: Arc<Intake>, registry: Arc<Registry>) -> Self {
-        Self { intake, registry }
+    pub(crate) fn new(intake: Arc<Intake>, registry: Arc<Registry>, opener: Arc<Opener>) -> Self {
+        Self {
+            intake,
+            registry,
+            opener,
+        }
     }
 
     /// Returns the tenant of a request that changes something: it must exist.
@@ -72,7 +78,7 @@ impl SourceService for SourceRpc {
         let request_id = read_request_id(&mut found, &request_id);
         found.require(source.is_some(), "source", "REQUIRED", "must be given");
         let source = source.unwrap_or_default();
-        let checked = self.registry.check(&mut found, &source);
+        let checked = self.registry.check(&mut found, &tenant, &source);
         finish(found)?;
         self.served(&tenant).await?;
         let created = self
@@ -159,9 +165,48 @@ impl SourceService for SourceRpc {
 
     async fn check_source(
         &self,
-        _request: Request<CheckSourceRequest>,
+        request: Request<CheckSourceRequest>,
     ) -> Result<Response<CheckSourceResponse>, Status> {
-        Err(Status::unavailable("not served yet"))
+        let tenant = RequestContext::from_request(&request)?.tenant;
+        let CheckSourceRequest {
+            name,
+            source,
+            records_max,
+        } = request.into_inner();
+        let mut found = Violations::new();
+        let most = match usize::try_from(records_max) {
+            Ok(0) => 100,
+            Ok(most) if most <= 1000 => most,
+            _ => {
+                found.push("records_max", "OUT_OF_RANGE", "must be 0 to 1,000");
+                0
+            }
+        };
+        let (id, definition, checked) = match source {
+            Some(source) => {
+                let checked = self.registry.check(&mut found, &tenant, &source);
+                ("check".to_owned(), source, checked)
+            }
+            None => {
+                let id = read_name(&mut found, "name", &name);
+                finish(std::mem::take(&mut found))?;
+                let source = self.sight(&tenant, &id).await?;
+                let checked = self.registry.check(&mut found, &tenant, &source);
+                (id, source, checked)
+            }
+        };
+        finish(found)?;
+        let judged = self.intake.tenant(&tenant).await.or_status()?;
+        let trial = Trial {
+            intake: &self.intake,
+            opener: &self.opener,
+            tenant: &judged,
+            source: &id,
+            records_max: most,
+        };
+        Ok(Response::new(
+            trial.run(&definition, checked.contract).await,
+        ))
     }
 
     async fn run_source(

@@ -1,6 +1,6 @@
 //! Says everything that is wrong with a source before it is kept.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use api::ingestion::http_source::Paging;
 use api::ingestion::source::Kind;
@@ -11,6 +11,7 @@ use url::Url;
 use crate::config::Config;
 use crate::domain::contract::{self, Contract, Format, KeyRule};
 use crate::domain::schedule::Schedule;
+use crate::pull::is_for;
 
 /// Most bytes of a contract.
 const CONTRACT_BYTES_MAX: usize = 256 * 1024;
@@ -43,17 +44,34 @@ const OWN_HEADERS: &[&str] = &[
 /// What the operator's configuration offers to sources.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    connections: BTreeSet<String>,
-    secrets: BTreeSet<String>,
+    /// Names with the tenants that they are for.
+    connections: BTreeMap<String, Vec<String>>,
+    secrets: BTreeMap<String, Vec<String>>,
 }
 
 impl Facts {
     /// Reads what a configuration offers.
     pub(crate) fn new(config: &Config) -> Self {
+        let connections = config.connections.iter();
+        let secrets = config.secrets.iter();
         Self {
-            connections: config.connections.keys().cloned().collect(),
-            secrets: config.secrets.keys().cloned().collect(),
+            connections: connections
+                .map(|(name, it)| (name.clone(), it.tenants.clone()))
+                .collect(),
+            secrets: secrets
+                .map(|(name, it)| (name.clone(), it.tenants.clone()))
+                .collect(),
         }
+    }
+
+    fn has_connection(&self, tenant: &str, name: &str) -> bool {
+        let tenants = self.connections.get(name);
+        tenants.is_some_and(|tenants| is_for(tenants, tenant))
+    }
+
+    fn has_secret(&self, tenant: &str, name: &str) -> bool {
+        let tenants = self.secrets.get(name);
+        tenants.is_some_and(|tenants| is_for(tenants, tenant))
     }
 }
 
@@ -66,7 +84,12 @@ pub(crate) struct Checked {
 }
 
 /// Checks a source; everything that is wrong is added to `found`.
-pub(crate) fn check(found: &mut Violations, source: &Source, facts: &Facts) -> Checked {
+pub(crate) fn check(
+    found: &mut Violations,
+    tenant: &str,
+    source: &Source,
+    facts: &Facts,
+) -> Checked {
     let most = DISPLAY_NAME_BYTES_MAX;
     found.require(
         source.display_name.len() <= most,
@@ -83,11 +106,12 @@ pub(crate) fn check(found: &mut Violations, source: &Source, facts: &Facts) -> C
         ),
         Some(Kind::Push(_)) => {}
         Some(Kind::File(file)) => check_file(found, file),
-        Some(Kind::Sql(sql)) => check_sql(found, sql, facts),
-        Some(Kind::Http(http)) => check_http(found, http, facts),
+        Some(Kind::Sql(sql)) => check_sql(found, tenant, sql, facts),
+        Some(Kind::Http(http)) => check_http(found, tenant, http, facts),
     }
-    if let (Some(contract), Some(Kind::Sql(_) | Kind::Http(_))) = (&contract, &source.kind) {
-        check_pulled_contract(found, contract);
+    if let (Some(contract), Some(kind @ (Kind::Sql(_) | Kind::Http(_)))) = (&contract, &source.kind)
+    {
+        check_pulled_contract(found, contract, matches!(kind, Kind::Http(_)));
     }
     let schedule = check_schedule(found, source, contract.as_ref());
     if let Some(target) = &source.freshness_target {
@@ -147,13 +171,13 @@ fn check_contract(found: &mut Violations, source: &Source) -> Option<Contract> {
 }
 
 /// A pull may read a row again: only a key tells that it is the same one.
-fn check_pulled_contract(found: &mut Violations, contract: &Contract) {
+fn check_pulled_contract(found: &mut Violations, contract: &Contract, arrays: bool) {
     let field = "source.contract_yaml";
     found.require(
-        contract.file.format != Format::Events && !contract.is_ragged(),
+        contract.file.format != Format::Events && (arrays || !contract.is_ragged()),
         field,
         "UNFIT",
-        "the contract of a pulled source lists columns, none of them an array",
+        "the contract of a pulled source lists columns, none of them an array of a database",
     );
     found.require(
         matches!(contract.key, KeyRule::Columns(_)),
@@ -194,17 +218,17 @@ fn check_file(found: &mut Violations, file: &FileSource) {
     );
 }
 
-fn check_sql(found: &mut Violations, sql: &SqlSource, facts: &Facts) {
+fn check_sql(found: &mut Violations, tenant: &str, sql: &SqlSource, facts: &Facts) {
     let field = |name: &str| format!("source.sql.{name}");
     found.require(
-        facts.connections.contains(&sql.connection),
+        facts.has_connection(tenant, &sql.connection),
         field("connection"),
         "CONNECTION_UNKNOWN",
         "the operator's configuration has no connection of this name",
     );
     let parts: Vec<&str> = sql.table.split('.').collect();
     found.require(
-        parts.len() <= 3 && parts.iter().all(|part| is_identifier(part)),
+        parts.len() <= 2 && parts.iter().all(|part| is_identifier(part)),
         field("table"),
         "MALFORMED",
         format!("must be `table` or `schema.table`, each name 1 to {IDENTIFIER_BYTES_MAX} bytes"),
@@ -247,7 +271,7 @@ fn is_identifier(name: &str) -> bool {
     (1..=IDENTIFIER_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control)
 }
 
-fn check_http(found: &mut Violations, http: &HttpSource, facts: &Facts) {
+fn check_http(found: &mut Violations, tenant: &str, http: &HttpSource, facts: &Facts) {
     let field = |name: &str| format!("source.http.{name}");
     if let Some(url) = url(found, &field("url"), &http.url) {
         let plain = matches!(url.scheme(), "http" | "https") && url.host().is_some();
@@ -258,7 +282,7 @@ fn check_http(found: &mut Violations, http: &HttpSource, facts: &Facts) {
             "must be an `https://` address without a user; credentials go into headers",
         );
     }
-    check_headers(found, http, facts);
+    check_headers(found, tenant, http, facts);
     check_path(found, &field("records_path"), &http.records_path, true);
     match &http.paging {
         None => {}
@@ -293,7 +317,7 @@ fn check_http(found: &mut Violations, http: &HttpSource, facts: &Facts) {
     );
 }
 
-fn check_headers(found: &mut Violations, http: &HttpSource, facts: &Facts) {
+fn check_headers(found: &mut Violations, tenant: &str, http: &HttpSource, facts: &Facts) {
     found.require(
         http.headers.len() <= HEADERS_MAX,
         "source.http.headers",
@@ -316,7 +340,7 @@ fn check_headers(found: &mut Violations, http: &HttpSource, facts: &Facts) {
         );
         match value.strip_prefix(SECRET_MARK) {
             Some(secret) => found.require(
-                facts.secrets.contains(secret),
+                facts.has_secret(tenant, secret),
                 &field,
                 "SECRET_UNKNOWN",
                 "the operator's configuration has no secret of this name",

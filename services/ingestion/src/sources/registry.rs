@@ -66,8 +66,13 @@ impl Registry {
     }
 
     /// Checks a source; everything that is wrong is added to `found`.
-    pub(crate) fn check(&self, found: &mut Violations, source: &Source) -> Checked {
-        check(found, source, &self.facts)
+    pub(crate) fn check(
+        &self,
+        found: &mut Violations,
+        tenant: &TenantId,
+        source: &Source,
+    ) -> Checked {
+        check(found, tenant.as_str(), source, &self.facts)
     }
 
     /// Creates a source that was checked.
@@ -146,7 +151,7 @@ impl Registry {
         source.contract_yaml = row.contract_yaml.clone();
         changes.apply(&mut source);
         let mut found = Violations::new();
-        let checked = self.check(&mut found, &source);
+        let checked = self.check(&mut found, tenant, &source);
         found.finish()?;
         let contract_yaml = std::mem::take(&mut source.contract_yaml);
         if contract_yaml != row.contract_yaml {

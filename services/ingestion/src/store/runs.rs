@@ -121,8 +121,8 @@ pub struct PullStep {
     pub progress: String,
     /// Where the next pull begins after this page, as JSON; absent leaves it where it was.
     pub position: Option<String>,
-    /// A file that ends with this page: name and fingerprint.
-    pub file_taken: Option<(String, String)>,
+    /// A file that ends with this page: its name and what it is known by.
+    pub file_taken: Option<(String, Vec<String>)>,
 }
 
 impl PullStep {
@@ -163,16 +163,18 @@ pub(super) async fn advance(
         let update = "UPDATE sources SET position = $2 WHERE uid = $1";
         sql::execute(tx, update, [step.uid.into(), position.as_str().into()]).await?;
     }
-    if let Some((name, fingerprint)) = &step.file_taken {
+    if let Some((name, known_by)) = &step.file_taken {
         let insert = "INSERT INTO source_files (uid, name, fingerprint, taken_us) VALUES ($1, $2, $3, $4) \
             ON CONFLICT DO NOTHING";
-        let values = [
-            step.uid.into(),
-            name.as_str().into(),
-            fingerprint.as_str().into(),
-            now.into(),
-        ];
-        sql::execute(tx, insert, values).await?;
+        for fingerprint in known_by {
+            let values = [
+                step.uid.into(),
+                name.as_str().into(),
+                fingerprint.as_str().into(),
+                now.into(),
+            ];
+            sql::execute(tx, insert, values).await?;
+        }
     }
     Ok(())
 }
