@@ -25,7 +25,7 @@ use crate::domain::keys::Keys;
 use crate::intake::{Intake, tolerance};
 use crate::jobs::{
     Archiver, Caretaker, DISCARD_KIND, Discarder, Dispatcher, IMPORT_KIND, Importer, LaneWorker,
-    Pace, Pulls, QualityKeeper, REPLAY_KIND, Replayer, run_lane,
+    PROFILE_FILE_KIND, Pace, Profiler, Pulls, QualityKeeper, REPLAY_KIND, Replayer, run_lane,
 };
 use crate::limits::Limiter;
 use crate::metrics::Metrics;
@@ -93,11 +93,7 @@ impl Service {
         let metrics = Metrics::default();
         let tenants = Tenants::new(profile.clone(), config.tenants.cache);
         let baselines = Arc::new(Baselines::new(store.clone(), keys.salt().clone()));
-        let sources = Arc::new(Sources::new(
-            store.clone(),
-            baselines,
-            config.sources.cache,
-        ));
+        let sources = Arc::new(Sources::new(store.clone(), baselines, config.sources.cache));
         let write_keys = Arc::new(WriteKeys::new(store.clone(), config.sources.cache));
         let opener = Opener::new(&config).map_err(anyhow::Error::msg)?;
         let opener = Arc::new(opener);
@@ -131,6 +127,8 @@ impl Service {
             config.import.clone(),
         );
         operations.register(IMPORT_KIND, Arc::new(importer));
+        let profiler = Profiler::new(intake.clone(), uploads.clone(), config.import.clone());
+        operations.register(PROFILE_FILE_KIND, Arc::new(profiler));
         let rejudge = Rejudge::new(intake.clone());
         let replayer = Replayer::new(log.clone(), rejudge, metrics.clone());
         operations.register(REPLAY_KIND, Arc::new(replayer));

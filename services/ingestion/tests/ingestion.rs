@@ -11,6 +11,8 @@ mod files;
 mod harness;
 #[path = "ingestion/peer.rs"]
 mod peer;
+#[path = "ingestion/profiles.rs"]
+mod profiles;
 #[path = "ingestion/public_data.rs"]
 mod public_data;
 #[path = "ingestion/quality.rs"]

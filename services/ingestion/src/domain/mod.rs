@@ -24,6 +24,7 @@ pub mod mask;
 pub mod observe;
 pub mod occurrences;
 mod paths;
+pub mod profiling;
 pub mod quality;
 pub mod reading;
 pub mod record;

@@ -99,11 +99,6 @@ impl Columnar {
         &self.names
     }
 
-    /// Returns the type of a column.
-    pub(super) fn data_type(&self, column: usize) -> &DataType {
-        self.metadata.schema().field(column).data_type()
-    }
-
     /// Number of the row that was read last, from 1.
     pub(super) fn row(&self) -> u64 {
         self.row

@@ -87,6 +87,20 @@ impl Transcoded {
         Ok(new)
     }
 
+    /// Reads what is known to be UTF-8.
+    pub(super) fn plain(source: Box<dyn BufRead + Send>) -> Self {
+        Self {
+            source,
+            held: Vec::new(),
+            held_at: 0,
+            encoding: UTF_8,
+            told: true,
+            state: State::Plain,
+            text: String::new(),
+            text_at: 0,
+        }
+    }
+
     /// Returns the name of the encoding, by the Encoding Standard; `UTF-8` while nothing but ASCII has come.
     pub(super) fn encoding(&self) -> &'static str {
         self.encoding.name()

@@ -210,6 +210,14 @@ impl Input {
         Ok(Self { text, compression })
     }
 
+    /// Reads bytes that are in memory, as UTF-8.
+    pub(super) fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            text: Transcoded::plain(Box::new(io::Cursor::new(bytes))),
+            compression: Compression::Plain,
+        }
+    }
+
     /// Returns the next bytes, empty at the end.
     pub(super) fn fill(&mut self) -> io::Result<&[u8]> {
         self.text.fill()

@@ -1,6 +1,6 @@
 //! Reads files record by record in bounded memory, and says where one is broken.
 //!
-//! [`Rows`] reads a file by its contract. Below it: decompression with bounds and characters of any encoding as UTF-8,
+//! [`Rows`] reads a file by its contract, [`survey()`] one that has none. Below it: decompression with bounds and characters of any encoding as UTF-8,
 //! then one reader for each form: delimited text, JSON lines, Parquet.
 
 mod cell;
@@ -15,7 +15,9 @@ mod limits;
 mod lines;
 mod pages;
 mod rows;
+mod sniff;
 mod spill;
+mod survey;
 mod thrift;
 
 #[cfg(test)]
@@ -25,3 +27,4 @@ pub use fault::FileFault;
 pub use input::{Compression, Inflation};
 pub use limits::Limits;
 pub use rows::Rows;
+pub use survey::survey;

@@ -94,7 +94,10 @@ impl Caretaker {
             Ok(0) => {}
             Ok(count) => {
                 self.metrics.expired(count);
-                tracing::info!(count, "took records out of quarantine that were kept for long enough");
+                tracing::info!(
+                    count,
+                    "took records out of quarantine that were kept for long enough"
+                );
             }
             Err(error) => tracing::warn!(%error, "cannot take old records out of quarantine"),
         }

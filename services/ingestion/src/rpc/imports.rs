@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use api::ingestion::import_service_server::ImportService;
-use api::ingestion::{ImportFileRequest, UploadFileRequest, UploadFileResponse};
+use api::ingestion::{
+    ImportFileRequest, ProfileFileRequest, UploadFileRequest, UploadFileResponse,
+};
 use api::longrunning::Operation;
 use runtime::context::RequestContext;
 use runtime::fault::{Invalid, OrStatus, Violations};
@@ -12,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use crate::domain::{Violation, contract, judge};
-use crate::jobs::IMPORT_KIND;
+use crate::jobs::{IMPORT_KIND, PROFILE_FILE_KIND};
 use crate::sources::Sources;
 use crate::uploads::Uploads;
 
@@ -94,23 +96,12 @@ impl ImportService for ImportRpc {
         let tenant = RequestContext::from_request(&request)?.tenant;
         let mut request = request.into_inner();
         let mut found = Violations::new();
-        found.require(
-            !request.upload.is_empty(),
-            "upload",
-            "REQUIRED",
-            "name the uploaded file, or the URL of one",
+        let request_id = check_common(
+            &mut found,
+            &request.upload,
+            &request.source,
+            &request.request_id,
         );
-        let is_source = judge::is_source_name(&request.source);
-        found.require(
-            is_source,
-            "source",
-            "INVALID_SOURCE",
-            "a source is 1 to 64 bytes of a-z, 0-9, _ and -",
-        );
-        let request_id = match request.request_id.as_str() {
-            "" => None,
-            text => found.take("request_id", "MALFORMED", Uuid::parse_str(text)),
-        };
         if request.contract_yaml.len() > CONTRACT_BYTES_MAX {
             let text = format!("a contract has at most {CONTRACT_BYTES_MAX} bytes");
             found.push("contract_yaml", "TOO_LARGE", text);
@@ -146,9 +137,56 @@ impl ImportService for ImportRpc {
 
     async fn profile_file(
         &self,
-        _request: Request<api::ingestion::ProfileFileRequest>,
+        request: Request<ProfileFileRequest>,
     ) -> Result<Response<Operation>, Status> {
-        Err(Status::unavailable("not built yet"))
+        let tenant = RequestContext::from_request(&request)?.tenant;
+        let request = request.into_inner();
+        let mut found = Violations::new();
+        let request_id = check_common(
+            &mut found,
+            &request.upload,
+            &request.source,
+            &request.request_id,
+        );
+        found
+            .finish()
+            .map_err(|invalid: Invalid| Status::from(invalid))?;
+        self.uploads
+            .find(&tenant, &request.upload)
+            .await
+            .or_status()?;
+        let start = StartOperation {
+            tenant,
+            kind: PROFILE_FILE_KIND,
+            request_id,
+            request: runtime::any::pack(&request),
+        };
+        Ok(Response::new(self.operations.start(start).await?))
+    }
+}
+
+/// Checks what both operations on files are asked with, and returns the idempotency key.
+fn check_common(
+    found: &mut Violations,
+    upload: &str,
+    source: &str,
+    request_id: &str,
+) -> Option<Uuid> {
+    found.require(
+        !upload.is_empty(),
+        "upload",
+        "REQUIRED",
+        "name the uploaded file, or the URL of one",
+    );
+    found.require(
+        judge::is_source_name(source),
+        "source",
+        "INVALID_SOURCE",
+        "a source is 1 to 64 bytes of a-z, 0-9, _ and -",
+    );
+    match request_id {
+        "" => None,
+        text => found.take("request_id", "MALFORMED", Uuid::parse_str(text)),
     }
 }
 

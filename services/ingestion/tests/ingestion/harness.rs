@@ -207,6 +207,11 @@ impl Ingestion {
 
     /// Uploads a file in pieces.
     pub async fn upload(&mut self, file_name: &str, bytes: &[u8]) -> String {
+        self.upload_for("default", file_name, bytes).await
+    }
+
+    /// Uploads a file of a tenant in pieces.
+    pub async fn upload_for(&mut self, tenant: &str, file_name: &str, bytes: &[u8]) -> String {
         let mut pieces: Vec<_> = bytes
             .chunks(1 << 20)
             .map(|data| UploadFileRequest {
@@ -219,7 +224,7 @@ impl Ingestion {
         }
         pieces[0].file_name = file_name.into();
         self.imports
-            .upload_file(futures::stream::iter(pieces))
+            .upload_file(for_tenant(tenant, futures::stream::iter(pieces)))
             .await
             .unwrap()
             .into_inner()

@@ -182,14 +182,19 @@ impl TenantService for Peer {
         if tenant_id == "nobody" {
             return Err(Status::not_found("no such tenant"));
         }
-        let currency_code = if tenant_id.starts_with("usd") {
+        let currency_code = if tenant_id.starts_with("china") {
+            "CNY"
+        } else if tenant_id.starts_with("usd") {
             "USD"
         } else {
             "GBP"
         }
         .into();
         let state = TenantState::Active.into();
-        let time_zone = "Europe/London".into();
+        let time_zone = match tenant_id.starts_with("china") {
+            true => "Asia/Shanghai".into(),
+            false => "Europe/London".into(),
+        };
         Ok(Response::new(Tenant {
             tenant_id,
             currency_code,
