@@ -238,6 +238,8 @@ impl Cluster {
                 add("LAKE__PATH", path("lake"));
                 add("IDENTITY__KEY_FILE", path("keys/identity.key"));
                 add("UPLOADS__PATH", path("uploads"));
+                // Client libraries have tests of their own.
+                add("HTTP__ENABLED", "false".to_owned());
             }
             "profile" => {
                 add("LAKE__PATH", path("lake"));

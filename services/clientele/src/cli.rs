@@ -180,8 +180,9 @@ pub(crate) struct Up {
     /// Where to keep the data.
     #[arg(long, value_name = "DIR", default_value = ".clientele")]
     pub(crate) data_dir: PathBuf,
-    /// First port: operations; the five services take the next ones. 0 means any free ports.
-    #[arg(long, default_value_t = BASE_PORT, value_parser = clap::value_parser!(u16).range(..=65_530))]
+    /// First port: operations; the five services and the endpoint for client libraries take the next ones. 0 means any free
+    /// ports.
+    #[arg(long, default_value_t = BASE_PORT, value_parser = clap::value_parser!(u16).range(..=65_529))]
     pub(crate) base_port: u16,
 }
 

@@ -108,15 +108,18 @@ fn print(suite: &Suite, output: Output) -> anyhow::Result<()> {
         .map(|it| (it.as_str(), endpoints.of(*it)))
         .collect();
     let operations = format!("http://{}", suite.operations());
+    let http = format!("http://{}", suite.http());
     match output {
         Output::Json => output::text(
-            &serde_json::json!({ "endpoints": urls, "operations": operations }).to_string(),
+            &serde_json::json!({ "endpoints": urls, "http": http, "operations": operations })
+                .to_string(),
         ),
         Output::Table => {
             let mut rows: Vec<(&str, String)> = urls
                 .iter()
                 .map(|(name, url)| (*name, (*url).to_owned()))
                 .collect();
+            rows.push(("client libraries", format!("{http}/v1/batch")));
             rows.push(("operations", format!("{operations}/metrics")));
             output::text(&format!("{}Ctrl-C stops the suite.", output::pairs(&rows)))
         }

@@ -11,9 +11,12 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
+/// How far the port for client libraries is from the operations port.
+const HTTP_OFFSET: u16 = 6;
 /// Folder that the services' own defaults name.
 const DEFAULT_FOLDER: &str = ".clientele/";
 
@@ -22,7 +25,7 @@ const DEFAULT_FOLDER: &str = ".clientele/";
 pub(crate) enum Ports {
     /// Any free ones.
     Any,
-    /// This one for operations and the next five for the services.
+    /// This one for operations, the next five for the services, and one for client libraries.
     From(u16),
 }
 
@@ -31,6 +34,7 @@ pub(crate) struct Suite {
     host: Host,
     endpoints: HashMap<ServiceName, SocketAddr>,
     operations: SocketAddr,
+    http: SocketAddr,
     trigger: ShutdownTrigger,
     // Keeps a second process out of the folder until this one has stopped.
     _lock: File,
@@ -55,10 +59,12 @@ impl Suite {
             listeners.insert(service, listener);
         }
         let operations = host::bind(address(ports, 0), "operations").await?;
+        let http = host::bind(address(ports, HTTP_OFFSET), "client libraries").await?;
         let mut suite = Self {
             host: Host::default(),
             endpoints,
             operations: operations.local_addr()?,
+            http: http.local_addr()?,
             trigger,
             _lock: lock,
         };
@@ -68,7 +74,7 @@ impl Suite {
             endpoints: suite.endpoints.clone(),
             settings,
         };
-        suite.open(&embedded, listeners, &shutdown).await?;
+        suite.open(&embedded, listeners, http, &shutdown).await?;
         Ok(suite)
     }
 
@@ -76,13 +82,15 @@ impl Suite {
         &mut self,
         defaults: &Defaults<'_>,
         mut listeners: HashMap<ServiceName, TcpListener>,
+        http: TcpListener,
         shutdown: &Shutdown,
     ) -> anyhow::Result<()> {
         macro_rules! start {
-            ($name:ident, $service:ident $(, $cache:expr)?) => {{
+            ($name:ident, $service:ident $(, $cache:expr)? $(; $change:expr)?) => {{
                 let mut config: $service::Config = defaults.of(ServiceName::$name, $service::DEFAULTS)?;
                 // On loopback nobody balances load, so nobody needs time to notice.
                 config.server.drain_delay = Duration::ZERO;
+                $($change(&mut config);)?
                 $service::Service::migrate(&config).await.context(concat!("cannot migrate the database of ", stringify!($service)))?;
                 let opened = open!($name, $service, config, shutdown $(, $cache)?);
                 let listener = listeners.remove(&ServiceName::$name).context("a listener per service")?;
@@ -94,7 +102,8 @@ impl Suite {
             .await
             .context("open the feature cache")?;
         start!(Profile, profile, cache.clone());
-        start!(Ingestion, ingestion);
+        let http = Arc::new(http);
+        start!(Ingestion, ingestion; |config: &mut ingestion::Config| config.http.bound = Some(http));
         start!(Scoring, scoring, cache);
         start!(Segmentation, segmentation);
         start!(CampaignRecommendation, campaign_recommendation);
@@ -108,6 +117,11 @@ impl Suite {
                 .iter()
                 .map(|(service, address)| (*service, format!("http://{address}"))),
         )
+    }
+
+    /// Returns where client libraries send their events.
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.http
     }
 
     /// Returns where metrics and probes are.

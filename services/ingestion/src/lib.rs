@@ -7,6 +7,7 @@ pub mod baselines;
 pub mod config;
 pub mod domain;
 pub mod file;
+mod http;
 pub mod intake;
 pub mod jobs;
 mod limits;

@@ -22,6 +22,7 @@ use tonic::service::Routes;
 use crate::baselines::Baselines;
 use crate::config::Config;
 use crate::domain::keys::Keys;
+use crate::http::HttpEndpoint;
 use crate::intake::{Intake, tolerance};
 use crate::jobs::{
     Archiver, Caretaker, DISCARD_KIND, Discarder, Dispatcher, IMPORT_KIND, Importer, LaneWorker,
@@ -46,6 +47,7 @@ pub struct Service {
     intake: Arc<Intake>,
     registry: Arc<Registry>,
     opener: Arc<Opener>,
+    write_keys: Arc<WriteKeys>,
     uploads: Uploads,
     operations: Operations,
     profile: client::Channel,
@@ -100,7 +102,7 @@ impl Service {
         let registry = Arc::new(Registry::new(
             store.clone(),
             sources.clone(),
-            write_keys,
+            write_keys.clone(),
             Facts::new(&config),
         ));
         let tolerance = tolerance(config.events.future_tolerance, config.log.remember);
@@ -141,6 +143,7 @@ impl Service {
             intake,
             registry,
             opener,
+            write_keys,
             uploads,
             operations,
             profile,
@@ -259,10 +262,21 @@ impl Service {
         let (operations, until) = (self.operations.clone(), shutdown.clone());
         jobs.spawn(async move { operations.run(until).await });
         let service = self.clone();
-        jobs.spawn(async move { caretaker.run(&service.config, shutdown).await });
-        while let Some(ended) = jobs.join_next().await {
-            ended.context("a background job failed")?;
-        }
+        let until = shutdown.clone();
+        jobs.spawn(async move { caretaker.run(&service.config, until).await });
+        let endpoint = HttpEndpoint::new(
+            self.config.http.clone(),
+            self.intake.clone(),
+            self.write_keys.clone(),
+            self.metrics.clone(),
+        );
+        let work = async {
+            while let Some(ended) = jobs.join_next().await {
+                ended.context("a background job failed")?;
+            }
+            Ok(())
+        };
+        tokio::try_join!(Box::pin(endpoint.run(shutdown)), work)?;
         Ok(())
     }
 

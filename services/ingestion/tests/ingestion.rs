@@ -9,6 +9,8 @@ mod events;
 mod files;
 #[path = "ingestion/harness.rs"]
 mod harness;
+#[path = "ingestion/limits.rs"]
+mod limits;
 #[path = "ingestion/peer.rs"]
 mod peer;
 #[path = "ingestion/profiles.rs"]
@@ -19,6 +21,8 @@ mod public_data;
 mod quality;
 #[path = "ingestion/quarantine.rs"]
 mod quarantine;
+#[path = "ingestion/segment.rs"]
+mod segment;
 #[path = "ingestion/sources.rs"]
 mod sources;
 #[path = "ingestion/pulls.rs"]
