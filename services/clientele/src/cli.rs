@@ -1,5 +1,9 @@
 //! The command line: what can be said, and nothing about what is done.
 
+mod quarantine;
+
+pub(crate) use quarantine::{QuarantineCommand, QuarantineFilterArgs};
+
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -142,6 +146,9 @@ pub(crate) enum Command {
     /// Trains and lists models.
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Looks into records that could not be accepted, mends them, lets them through or gives them up.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Operates the suite itself.
     #[command(subcommand)]
     Admin(AdminCommand),

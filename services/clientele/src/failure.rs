@@ -108,6 +108,9 @@ fn advice(reason: &str) -> &'static str {
         "INFEASIBLE" => "loosen one of these bounds",
         "BASELINE_NOT_FOUND" => "compute one with 'clientele quality baseline fit'",
         "LOG_FULL" => "try again when the log has drained",
+        "QUARANTINE_FULL" => "see 'clientele quarantine list'",
+        "RATE_LIMITED" => "send more slowly, or raise the source's limit",
+        "RECORD_NOT_FOUND" => "see 'clientele quarantine list'",
         _ => "",
     }
 }

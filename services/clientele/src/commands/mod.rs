@@ -7,6 +7,7 @@ pub(crate) mod ingest;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod quality;
+pub(crate) mod quarantine;
 mod reasons;
 pub(crate) mod score;
 pub(crate) mod segment;
