@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+#[path = "ingestion/cleaning.rs"]
+mod cleaning;
 #[path = "ingestion/events.rs"]
 mod events;
 #[path = "ingestion/files.rs"]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Violation;
 use super::judge::{Judged, Verdict};
 use super::record::Action;
 
@@ -79,7 +80,7 @@ impl Summary {
     /// Adds a row's marks and reasons, before it is known what became of it.
     pub fn add_row(&mut self, judged: &Judged, line: u64) {
         for mark in &judged.marks {
-            *self.marks.entry(mark.clone()).or_default() += 1;
+            self.add_mark(mark);
         }
         if let Some(seen) = &judged.observation {
             for (index, what) in &seen.changes {
@@ -97,25 +98,31 @@ impl Summary {
             Verdict::Quarantine { violations, .. } | Verdict::Reject(violations) => violations,
         };
         for violation in violations {
-            let key = format!("{}|{}", violation.reason, violation.field);
-            let room = self.reasons.len() < REASONS_MAX;
-            match self.reasons.get_mut(&key) {
-                Some(reason) => reason.rows += 1,
-                None if room => {
-                    let (field, description) =
-                        (violation.field.clone(), violation.description.clone());
-                    self.reasons.insert(
-                        key,
-                        Reason {
-                            field,
-                            rows: 1,
-                            first_line: line,
-                            description,
-                        },
-                    );
-                }
-                None => {}
+            self.add_reason(violation, line);
+        }
+    }
+
+    /// Adds a mark of a row.
+    pub fn add_mark(&mut self, mark: &str) {
+        *self.marks.entry(mark.to_owned()).or_default() += 1;
+    }
+
+    /// Adds a reason for which a row was not accepted.
+    pub fn add_reason(&mut self, violation: &Violation, line: u64) {
+        let key = format!("{}|{}", violation.reason, violation.field);
+        let room = self.reasons.len() < REASONS_MAX;
+        match self.reasons.get_mut(&key) {
+            Some(reason) => reason.rows += 1,
+            None if room => {
+                let reason = Reason {
+                    field: violation.field.clone(),
+                    rows: 1,
+                    first_line: line,
+                    description: violation.description.clone(),
+                };
+                self.reasons.insert(key, reason);
             }
+            None => {}
         }
     }
 

@@ -8,6 +8,7 @@ use prost_types::Struct;
 use super::Violation;
 use super::cells::Cells;
 use super::keys::{Hash, Keys, hex};
+use super::near::NearKey;
 use super::observe::Observation;
 use super::record::Change;
 
@@ -47,6 +48,8 @@ pub struct Draft {
     pub cells: Option<Cells>,
     /// What quality counts of it.
     pub observation: Option<Box<Observation>>,
+    /// What makes it near to others; absent where that is not looked for.
+    pub near: Option<NearKey>,
     /// What was found wrong so far.
     pub violations: Vec<Violation>,
     /// True when nothing of the row could be read, so that judging it further would only repeat that.

@@ -10,11 +10,13 @@ use chrono_tz::Tz;
 use prost::Message;
 
 use super::Violation;
+use super::contract::DuplicateAction;
 use super::draft::{Draft, HASHED, MESSAGE_ID_BYTES_MAX, hashed_fragment};
 use super::instant::{local_day, local_minute};
 use super::kept::{self, KeptCells};
 use super::keys::{Hash, Keys, hex};
 use super::mask;
+use super::near::{self, Near, NearKey};
 use super::observe::{self, Observation};
 use super::record::Change;
 use super::tag::tag;
@@ -57,6 +59,8 @@ pub struct Judged {
     pub changes: Vec<Change>,
     /// What quality counts of it.
     pub observation: Option<Box<Observation>>,
+    /// What the log compares to find near duplicates.
+    pub near: Option<Box<Near>>,
     /// What shall become of it.
     pub verdict: Verdict,
 }
@@ -122,6 +126,7 @@ impl Judge<'_> {
             marks: Vec::new(),
             changes: std::mem::take(&mut draft.changes),
             observation: draft.observation.take(),
+            near: None,
             verdict: Verdict::Reject(Vec::new()),
         };
         let refused = malformed::malformed(&draft);
@@ -146,6 +151,7 @@ impl Judge<'_> {
         match draft.event_time.filter(|_| violations.is_empty()) {
             Some(time) => {
                 judged.marks = draft.marks.clone();
+                judged.near = self.near(&draft, time);
                 judged.verdict = Verdict::Accept(self.standardise(draft, event_id, time));
             }
             None => {
@@ -154,21 +160,44 @@ impl Judge<'_> {
                 if violations.iter().any(unknown) {
                     judged.marks.push("missing_identifier".to_owned());
                 }
-                let contract = self.terms.contract.as_deref();
-                let cells = contract.and_then(|contract| {
-                    kept::cells(contract, &draft, &|name, value| {
-                        self.keys.fragment(&self.tenant.id, name, value)
-                    })
-                });
-                judged.verdict = Verdict::Quarantine {
-                    cells,
-                    history: draft.history_delay,
-                    kept: draft.hashed(self.keys, &self.tenant.id).encode_to_vec(),
-                    violations,
-                };
+                judged.verdict = self.put_aside(draft, violations);
             }
         }
         judged
+    }
+
+    /// Returns the verdict that keeps a draft aside.
+    fn put_aside(&self, draft: Draft, violations: Vec<Violation>) -> Verdict {
+        let contract = self.terms.contract.as_deref();
+        let cells = contract.and_then(|contract| {
+            kept::cells(contract, &draft, &|name, value| {
+                self.keys.fragment(&self.tenant.id, name, value)
+            })
+        });
+        Verdict::Quarantine {
+            cells,
+            history: draft.history_delay,
+            kept: draft.hashed(self.keys, &self.tenant.id).encode_to_vec(),
+            violations,
+        }
+    }
+
+    /// Returns what the log compares to find near duplicates.
+    fn near(&self, draft: &Draft, time: DateTime<Utc>) -> Option<Box<Near>> {
+        let key = draft.near?;
+        let parts = [
+            self.tenant.id.as_bytes(),
+            draft.source.as_bytes(),
+            key.hash.as_slice(),
+        ];
+        let hash = self.keys.content(parts);
+        let aside = (key.action == DuplicateAction::Quarantine)
+            .then(|| self.put_aside(draft.clone(), vec![near::violation()]));
+        Some(Box::new(Near {
+            key: NearKey { hash, ..key },
+            time_us: time.timestamp_micros(),
+            aside,
+        }))
     }
 
     /// Makes ready what quality counts: of records it was observed on their way, events are observed here.

@@ -23,8 +23,8 @@ use super::keys::{Hash, Keys, hex};
 use super::lesson::Lesson;
 use super::observe::observe;
 use super::occurrences::Occurrences;
-use super::record::{Change, Record};
-use super::{Violation, constraints, paths, reading, stages};
+use super::record::Record;
+use super::{Violation, constraints, near, paths, reading, stages};
 
 mod kept;
 
@@ -184,6 +184,7 @@ impl<'a> Mapper<'a> {
             draft.observation = stages.observation;
             draft.corrections = stages.corrections;
             draft.changes = stages.changes;
+            draft.near = stages.near;
         }
         draft.violations.splice(0..0, found);
         draft
@@ -250,22 +251,17 @@ impl<'a> Mapper<'a> {
     }
 
     /// Returns a draft with what the stages say of a record.
-    pub(super) fn finish(&self, mut record: Record<'_>) -> Draft {
+    pub(super) fn finish(&self, record: Record<'_>) -> Draft {
         if let Some(lesson) = self.lesson {
             let mut lesson = lesson.lock().unwrap_or_else(PoisonError::into_inner);
             lesson.observe(self.contract, &record, self.keys.salt());
         }
         let observation = observe(self.contract, self.keys, &record);
-        // Counted with what standardising did, once it is told apart for quality.
-        let cleaned = record.corrections.iter().map(|it| Change {
-            column: it.column,
-            what: it.what(),
-        });
-        record.changes.extend(cleaned);
         Draft {
             cells: Some(Cells::of(&record)),
             observation,
             corrections: self.corrections(&record),
+            near: near::key(self.contract, self.keys, &record),
             marks: record.marks,
             changes: record.changes,
             violations: record.violations,

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod lesson;
 pub mod mapping;
 pub mod mask;
+pub mod near;
 pub mod observe;
 pub mod occurrences;
 mod paths;

@@ -67,28 +67,6 @@ pub struct Correction {
     pub original: Option<String>,
 }
 
-impl Correction {
-    /// Returns what was done in one word, for example `imputed_median` or `winsorised`.
-    pub fn what(&self) -> &'static str {
-        match (self.action, self.method) {
-            (Action::Imputed, "mean") => "imputed_mean",
-            (Action::Imputed, "median") => "imputed_median",
-            (Action::Imputed, "mode") => "imputed_mode",
-            (Action::Imputed, "constant") => "imputed_constant",
-            (Action::Imputed, "unknown") => "imputed_unknown",
-            (Action::Imputed, "dependency") => "imputed_dependency",
-            (Action::Imputed, _) => "imputed",
-            (Action::Corrected, "spelling") => "corrected_spelling",
-            (Action::Corrected, "dependency") => "corrected_dependency",
-            (Action::Corrected, "decimal_shift") => "corrected_decimal_shift",
-            (Action::Corrected, _) => "corrected",
-            (Action::Winsorised, _) => "winsorised",
-            (Action::Flagged, _) => "flagged",
-            (Action::Dropped, _) => "dropped",
-        }
-    }
-}
-
 /// What cleaning did to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {

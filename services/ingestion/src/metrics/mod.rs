@@ -193,7 +193,7 @@ fn by_code(counter: &Counter<u64>, tenant: &str, outcomes: &[Outcome]) {
         (Outcome::Rejected, "rejected"),
     ];
     for (outcome, code) in all {
-        let count = outcomes.iter().filter(|it| **it == outcome).count() as u64;
+        let count = outcomes.iter().filter(|it| it.counted() == outcome).count() as u64;
         if count > 0 {
             let labels = [
                 KeyValue::new("tenant", tenant.to_owned()),

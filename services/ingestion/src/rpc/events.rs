@@ -15,8 +15,10 @@ use runtime::context::{RequestContext, TenantId};
 use runtime::fault::{Invalid, OrStatus, Violations};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::domain::contract::DuplicateAction;
 use crate::domain::counts::Counts;
 use crate::domain::judge::{Judged, Verdict};
+use crate::domain::near;
 use crate::intake::{Arrival, Intake};
 use crate::jobs::receipts;
 use crate::limits::Pace;
@@ -184,6 +186,11 @@ fn receipt(judged: &Judged, outcome: Outcome) -> Receipt {
             (ReceiptCode::Rejected, told(violations))
         }
         (Outcome::Rejected, _) => (ReceiptCode::Rejected, Vec::new()),
+        (Outcome::Near(action), _) => match action {
+            DuplicateAction::Flag => (ReceiptCode::Accepted, Vec::new()),
+            DuplicateAction::Quarantine => (ReceiptCode::Quarantined, told(&[near::violation()])),
+            DuplicateAction::Drop => (ReceiptCode::Duplicate, told(&[near::violation()])),
+        },
     };
     Receipt {
         message_id: judged.message_id.clone(),

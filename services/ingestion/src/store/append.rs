@@ -12,9 +12,11 @@ use uuid::Uuid;
 use super::log::{LogError, Outcome, micros, place};
 use super::quarantine::QuarantineLimits;
 use super::runs::PullStep;
+use crate::domain::contract::DuplicateAction;
 use crate::domain::counts::{Counts, Summary};
 use crate::domain::judge::{Judged, Standard, Verdict};
 use crate::domain::keys::Hash;
+use crate::domain::near;
 
 /// Judged events of one tenant, to be committed together.
 #[derive(Clone, Debug)]
@@ -56,7 +58,12 @@ impl ImportStep {
         for ((judged, outcome), line) in events.iter().zip(outcomes).zip(&self.lines) {
             summary.add_row(judged, *line);
             count(&mut summary.counts, *outcome);
-            if *outcome == Outcome::Accepted {
+            match outcome {
+                Outcome::Near(DuplicateAction::Flag) => summary.add_mark(near::MARK),
+                Outcome::Near(_) => summary.add_reason(&near::violation(), *line),
+                _ => {}
+            }
+            if outcome.counted() == Outcome::Accepted {
                 summary.add_accepted(judged);
             }
         }
@@ -67,12 +74,12 @@ impl ImportStep {
 
 /// Adds an outcome to the counts; what was received is counted apart.
 pub(crate) fn count(counts: &mut Counts, outcome: Outcome) {
-    match outcome {
+    match outcome.counted() {
         Outcome::Accepted => counts.accepted += 1,
         Outcome::Duplicate => counts.duplicate += 1,
         Outcome::Conflict => counts.conflict += 1,
         Outcome::Quarantined => counts.quarantined += 1,
-        Outcome::Rejected => counts.rejected += 1,
+        Outcome::Rejected | Outcome::Near(_) => counts.rejected += 1,
     }
 }
 
@@ -142,7 +149,9 @@ impl Appender {
     ) -> Result<Vec<Vec<Outcome>>, StoreError> {
         let now = ends.now;
         let keys = take_keys(tx, items, now).await?;
-        let outcomes = settle(items, keys, now);
+        let settled = super::near::settle(tx, items, settle(items, keys, now), now).await?;
+        let (told, appends) = (settled.told, items);
+        let (items, outcomes) = (&*settled.items, settled.outcomes);
         self.write_events(tx, items, &outcomes, &mut ends.heads, now)
             .await?;
         let quarantined = each(items, &outcomes)
@@ -152,7 +161,7 @@ impl Appender {
         write_counts(tx, items, &outcomes).await?;
         super::quality::write(tx, items, &outcomes, ends.any_observed, now).await?;
         write_heads(tx, &ends.heads, now).await?;
-        for (item, outcomes) in items.iter().zip(&outcomes) {
+        for (item, outcomes) in appends.iter().zip(&told) {
             match &item.step {
                 Some(Step::Import(step)) => {
                     super::imports::advance(tx, &item.tenant, step, &item.events, outcomes).await?;
@@ -161,7 +170,7 @@ impl Appender {
                 None => {}
             }
         }
-        Ok(outcomes)
+        Ok(told)
     }
 
     pub(super) async fn write_events(

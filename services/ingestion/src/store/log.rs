@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::append::{Append, Appender};
 use super::quarantine::{QuarantineLimits, Totals};
+use crate::domain::contract::DuplicateAction;
 use crate::domain::counts::Counts;
 
 /// What became of an event that was handed to the log.
@@ -29,6 +30,21 @@ pub enum Outcome {
     Quarantined,
     /// Not stored.
     Rejected,
+    /// A near duplicate, treated as the contract says.
+    Near(DuplicateAction),
+}
+
+impl Outcome {
+    /// Returns the outcome as it is counted.
+    #[must_use]
+    pub fn counted(self) -> Self {
+        match self {
+            Self::Near(DuplicateAction::Flag) => Self::Accepted,
+            Self::Near(DuplicateAction::Quarantine) => Self::Quarantined,
+            Self::Near(DuplicateAction::Drop) => Self::Duplicate,
+            plain => plain,
+        }
+    }
 }
 
 /// Bounds of the log.

@@ -10,6 +10,7 @@ mod claim;
 pub mod imports;
 mod log;
 mod migrations;
+mod near;
 pub mod quality;
 mod quarantine;
 pub mod runs;

@@ -71,6 +71,19 @@ pub(super) async fn forget_keys(
         [micros(before).into()],
     )
     .await?;
+    // Nothing can come near to these any more.
+    sql::execute(
+        &tx,
+        "DELETE FROM near_keys WHERE until_us < $1",
+        [micros(runtime::clock::now()).into()],
+    )
+    .await?;
+    sql::execute(
+        &tx,
+        "DELETE FROM import_baselines WHERE created_us < $1",
+        [micros(before).into()],
+    )
+    .await?;
     tx.commit().await?;
     Ok(deleted)
 }

@@ -11,6 +11,7 @@ use super::super::log::Outcome;
 use super::corrupt;
 use crate::domain::judge::Judged;
 use crate::domain::keys::Hash;
+use crate::domain::near;
 use crate::domain::quality::delta::counts_from_bytes;
 use crate::domain::quality::{Gathering, gather};
 
@@ -81,10 +82,10 @@ impl Ledger {
             return Ok(());
         };
         match outcome {
-            Outcome::Duplicate | Outcome::Rejected => {}
+            Outcome::Duplicate | Outcome::Rejected | Outcome::Near(_) => {}
             Outcome::Accepted => {
                 self.take_back(&judged.event_id)?;
-                let near = false;
+                let near = judged.marks.iter().any(|mark| mark == near::MARK);
                 self.of(tenant).accepted(&judged.source, seen, near);
             }
             Outcome::Quarantined => {
@@ -158,7 +159,7 @@ async fn load(
     let id = |(_, judged, outcome): (&Append, &Judged, Outcome)| match outcome {
         Outcome::Accepted | Outcome::Quarantined => Some(judged.event_id),
         Outcome::Conflict => Some(conflict_id(judged)),
-        Outcome::Duplicate | Outcome::Rejected => None,
+        Outcome::Duplicate | Outcome::Rejected | Outcome::Near(_) => None,
     };
     let ids: BTreeSet<Hash> = each(items, outcomes).filter_map(id).collect();
     let mut rows = Rows::new([("id", Kind::Bytes)]);
