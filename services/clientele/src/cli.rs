@@ -133,6 +133,9 @@ pub(crate) enum Command {
     /// Tells how good the data of a source are.
     #[command(subcommand)]
     Quality(QualityCommand),
+    /// Sets and lists exchange rates.
+    #[command(subcommand)]
+    Rates(RatesCommand),
     /// Shows customer profiles.
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -152,6 +155,28 @@ pub(crate) enum Command {
     /// Operates the suite itself.
     #[command(subcommand)]
     Admin(AdminCommand),
+}
+
+/// Subcommands of `rates`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RatesCommand {
+    /// Sets the rates of a file; an empty rate removes that of its day.
+    Set {
+        /// CSV with the columns day, from, to and rate: what one unit of `from` was worth in the tenant's currency.
+        file: PathBuf,
+    },
+    /// Lists rates by currency and day.
+    List {
+        /// Currency to list; all by default.
+        #[arg(long)]
+        currency: Option<String>,
+        /// First day, as YYYY-MM-DD.
+        #[arg(long, value_name = "DATE")]
+        from: Option<NaiveDate>,
+        /// Last day, as YYYY-MM-DD.
+        #[arg(long, value_name = "DATE")]
+        to: Option<NaiveDate>,
+    },
 }
 
 /// Arguments of `demo`.

@@ -8,6 +8,7 @@ use api::ingestion::event_service_client::EventServiceClient;
 use api::ingestion::import_service_client::ImportServiceClient;
 use api::ingestion::quality_service_client::QualityServiceClient;
 use api::ingestion::quarantine_service_client::QuarantineServiceClient;
+use api::ingestion::rate_service_client::RateServiceClient;
 use api::longrunning::operations_client::OperationsClient;
 use api::profile::profile_service_client::ProfileServiceClient;
 use api::profile::tenant_service_client::TenantServiceClient;
@@ -188,6 +189,8 @@ impl Clients {
         quality, Ingestion, QualityServiceClient);
     client!(/// Returns the client of records in quarantine.
         quarantine, Ingestion, QuarantineServiceClient);
+    client!(/// Returns the client of exchange rates.
+        rates, Ingestion, RateServiceClient);
     client!(/// Returns the client of tenants.
         tenants, Profile, TenantServiceClient);
     client!(/// Returns the client of profiles.

@@ -76,6 +76,7 @@ async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyho
     match command {
         Command::Ingest(ingest) => commands::ingest::run(clients, ingest, output).await,
         Command::Quality(quality) => commands::quality::run(clients, quality, output).await,
+        Command::Rates(rates) => commands::rates::run(clients, rates, output).await,
         Command::Profile(profile) => commands::profile::run(clients, profile, output).await,
         Command::Score(score) => commands::score::run(clients, score, output).await,
         Command::Segment(segment) => commands::segment::run(clients, segment, output).await,

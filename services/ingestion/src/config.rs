@@ -157,6 +157,8 @@ pub struct EventsConfig {
     /// How far in the future an event may lie.
     #[serde(with = "runtime::config::duration")]
     pub future_tolerance: Duration,
+    /// How many days after its own an exchange rate holds.
+    pub rate_days: u16,
 }
 
 /// What is known of tenants.

@@ -7,15 +7,19 @@ use api::common::Event;
 use chrono::TimeDelta;
 use runtime::context::TenantId;
 use runtime::fault::OrStatus;
+use store::StoreError;
 use tonic::Status;
 
+use crate::domain::contract::Contract;
 use crate::domain::draft::Draft;
 use crate::domain::judge::{Judge, Judged, Tenant, Tolerance, is_source_name};
 use crate::domain::keys::{Hash, Keys};
 use crate::domain::mapping::Mapper;
+use crate::domain::rates::Rates;
 use crate::domain::terms::Terms;
 use crate::limits::{Limiter, Pace, RateLimited};
 use crate::metrics::Metrics;
+use crate::rate_book::RateBook;
 use crate::sources::{RegisteredSource, SourceError, Sources};
 use crate::store::{Append, EventLog, LogError, Outcome, Step};
 use crate::tenants::{TenantError, Tenants};
@@ -36,6 +40,7 @@ pub struct Intake {
     keys: Keys,
     tenants: Tenants,
     sources: Arc<Sources>,
+    rates: Arc<RateBook>,
     log: Arc<dyn EventLog>,
     tolerance: Tolerance,
     limiter: Limiter,
@@ -47,7 +52,7 @@ impl Intake {
     pub fn new(
         keys: Keys,
         tenants: Tenants,
-        sources: Arc<Sources>,
+        (sources, rates): (Arc<Sources>, Arc<RateBook>),
         log: Arc<dyn EventLog>,
         tolerance: Tolerance,
         limiter: Limiter,
@@ -57,6 +62,7 @@ impl Intake {
             keys,
             tenants,
             sources,
+            rates,
             log,
             tolerance,
             limiter,
@@ -96,6 +102,26 @@ impl Intake {
         judge.judge(draft)
     }
 
+    /// Returns on what terms the data of a source are taken: those that it is registered with, and by `contract` instead of
+    /// its own where one was given with the data.
+    pub async fn terms(
+        &self,
+        tenant: &Tenant,
+        source: &str,
+        contract: Option<Contract>,
+    ) -> Result<Terms, StoreError> {
+        let registered = self.sources.get(&tenant.id, source).await?;
+        let terms = registered.map(|it| it.terms()).unwrap_or_default();
+        let terms = match contract {
+            Some(contract) => terms.with_contract(contract),
+            None => terms,
+        };
+        Ok(Terms {
+            rates: Some(self.rates.get(&tenant.id).await?),
+            ..terms
+        })
+    }
+
     /// Judges what was sent: that of registered sources on their terms, by the same stages as a file's rows. `contents` are
     /// hashes of the contents where these are not those of the events themselves.
     pub fn judge_sent(
@@ -103,12 +129,16 @@ impl Intake {
         tenant: &Tenant,
         events: Vec<Event>,
         contents: &[Hash],
-        sources: &BTreeMap<String, Arc<RegisteredSource>>,
+        (sources, rates): (&BTreeMap<String, Arc<RegisteredSource>>, &Arc<Rates>),
     ) -> Arc<[Judged]> {
-        let plain = Terms::default();
+        let rated = |terms: Terms| Terms {
+            rates: Some(rates.clone()),
+            ..terms
+        };
+        let plain = rated(Terms::default());
         let terms: BTreeMap<&str, Terms> = sources
             .iter()
-            .map(|(id, source)| (id.as_str(), source.terms()))
+            .map(|(id, source)| (id.as_str(), rated(source.terms())))
             .collect();
         let judged = |(index, event): (usize, Event)| {
             let own = sources.get(&event.source);
@@ -202,7 +232,9 @@ impl Intake {
             .await
             .or_status()?;
         self.metrics.received(&tenant.id, events.len());
-        let judged: Arc<[Judged]> = self.judge_sent(&tenant, events, &arrival.contents, &admitted);
+        let rates = self.rates.get(&tenant.id).await.or_status()?;
+        let judged: Arc<[Judged]> =
+            self.judge_sent(&tenant, events, &arrival.contents, (&admitted, &rates));
         let outcomes = self
             .commit(&tenant, judged.clone(), None)
             .await

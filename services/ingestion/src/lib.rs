@@ -15,6 +15,7 @@ mod metrics;
 pub mod places;
 mod pull;
 mod rejudge;
+mod rate_book;
 mod rpc;
 mod service;
 pub mod sources;

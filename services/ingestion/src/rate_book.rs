@@ -15,7 +15,7 @@ const TENANTS_MAX: usize = 10_000;
 const PAGE: u64 = 10_000;
 
 /// Knows the rates of tenants. Changes made by this process count at once.
-pub(crate) struct RateBook {
+pub struct RateBook {
     store: Store,
     believe: Duration,
     days: i32,
@@ -31,7 +31,7 @@ struct Known {
 
 impl RateBook {
     /// Reads rates from `store` and believes each answer for `believe`; a rate holds `days` days after its own.
-    pub(crate) fn new(store: Store, believe: Duration, days: u16) -> Self {
+    pub fn new(store: Store, believe: Duration, days: u16) -> Self {
         Self {
             store,
             believe,
@@ -41,12 +41,12 @@ impl RateBook {
     }
 
     /// Returns the store that they are kept in.
-    pub(crate) fn store(&self) -> &Store {
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
     /// Returns a tenant's rates. While the database is down, an older answer is believed.
-    pub(crate) async fn get(&self, tenant: &str) -> Result<Arc<Rates>, StoreError> {
+    pub async fn get(&self, tenant: &str) -> Result<Arc<Rates>, StoreError> {
         let known = self.known().get(tenant).cloned();
         if let Some(known) = &known
             && known.read.elapsed() < self.believe
@@ -75,7 +75,7 @@ impl RateBook {
     }
 
     /// Forgets a tenant's rates, which were changed.
-    pub(crate) fn forget(&self, tenant: &str) {
+    pub fn forget(&self, tenant: &str) {
         self.known().remove(tenant);
     }
 

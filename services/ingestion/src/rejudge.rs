@@ -38,8 +38,7 @@ impl Rejudge {
 
     /// Returns the terms on which a source's data are taken now.
     pub(crate) async fn terms(&self, tenant: &Tenant, source: &str) -> Result<Terms, SourceError> {
-        let found = self.intake.sources().get(&tenant.id, source).await?;
-        Ok(found.map(|source| source.terms()).unwrap_or_default())
+        Ok(self.intake.terms(tenant, source, None).await?)
     }
 
     /// Judges a record of a tenant.

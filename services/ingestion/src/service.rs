@@ -10,6 +10,7 @@ use api::ingestion::event_service_server::EventServiceServer;
 use api::ingestion::import_service_server::ImportServiceServer;
 use api::ingestion::quality_service_server::QualityServiceServer;
 use api::ingestion::quarantine_service_server::QuarantineServiceServer;
+use api::ingestion::rate_service_server::RateServiceServer;
 use api::ingestion::source_service_server::SourceServiceServer;
 use lake::{Lake, Table};
 use runtime::client;
@@ -32,8 +33,9 @@ use crate::limits::Limiter;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::pull::Opener;
+use crate::rate_book::RateBook;
 use crate::rejudge::Rejudge;
-use crate::rpc::{EventRpc, ImportRpc, QualityRpc, QuarantineRpc, SourceRpc};
+use crate::rpc::{EventRpc, ImportRpc, QualityRpc, QuarantineRpc, RateRpc, SourceRpc};
 use crate::sources::{Facts, Registry, Sources, WriteKeys};
 use crate::store::{DatabaseLog, EventLog, LogLimits, Migrator, QuarantineLimits};
 use crate::tenants::Tenants;
@@ -48,6 +50,7 @@ pub struct Service {
     registry: Arc<Registry>,
     opener: Arc<Opener>,
     write_keys: Arc<WriteKeys>,
+    rates: Arc<RateBook>,
     uploads: Uploads,
     operations: Operations,
     profile: client::Channel,
@@ -106,10 +109,15 @@ impl Service {
             Facts::new(&config),
         ));
         let tolerance = tolerance(config.events.future_tolerance, config.log.remember);
+        let rates = Arc::new(RateBook::new(
+            store.clone(),
+            config.sources.cache,
+            config.events.rate_days,
+        ));
         let intake = Arc::new(Intake::new(
             keys,
             tenants,
-            sources,
+            (sources, rates.clone()),
             Arc::new(log.clone()),
             tolerance,
             Limiter::new(config.limits.clone(), metrics.clone()),
@@ -144,6 +152,7 @@ impl Service {
             registry,
             opener,
             write_keys,
+            rates,
             uploads,
             operations,
             profile,
@@ -183,8 +192,11 @@ impl Service {
         let rejudge = Rejudge::new(self.intake.clone());
         let quarantine = QuarantineRpc::new(self.log.clone(), rejudge, self.operations.clone());
         let quarantine = QuarantineServiceServer::new(quarantine).max_decoding_message_size(most);
+        let rates = RateRpc::new(self.intake.clone(), self.rates.clone());
+        let rates = RateServiceServer::new(rates).max_decoding_message_size(most);
         Routes::new(events)
             .add_service(quarantine)
+            .add_service(rates)
             .add_service(imports)
             .add_service(sources)
             .add_service(quality)

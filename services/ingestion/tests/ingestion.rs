@@ -25,6 +25,8 @@ mod quality;
 mod quarantine;
 #[path = "ingestion/segment.rs"]
 mod segment;
+#[path = "ingestion/rates.rs"]
+mod rates;
 #[path = "ingestion/sources.rs"]
 mod sources;
 #[path = "ingestion/pulls.rs"]

@@ -9,6 +9,7 @@ pub(crate) mod profile;
 pub(crate) mod quality;
 pub(crate) mod quarantine;
 mod reasons;
+pub(crate) mod rates;
 pub(crate) mod score;
 pub(crate) mod segment;
 pub(crate) mod simulate;

@@ -32,6 +32,8 @@ pub struct Draft {
     pub identifiers: Vec<Identifier>,
     /// Total value, in the source's currency.
     pub value: Option<Money>,
+    /// Value as it came, once the value is in the tenant's currency and came in another.
+    pub original_value: Option<Money>,
     /// Lines of the order or basket.
     pub items: Vec<Item>,
     /// Everything else.

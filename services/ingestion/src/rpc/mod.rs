@@ -5,11 +5,13 @@ mod events;
 mod imports;
 mod quality;
 mod quarantine;
+mod rates;
 mod sources;
 
 pub(crate) use events::EventRpc;
 pub(crate) use imports::ImportRpc;
 pub(crate) use imports::invalid_contract;
 pub(crate) use quality::QualityRpc;
+pub(crate) use rates::RateRpc;
 pub(crate) use sources::SourceRpc;
 pub(crate) use quarantine::{QuarantineRpc, not_corrected, read_filter};

@@ -10,7 +10,7 @@ use api::ingestion::{
 use chrono::NaiveDate;
 use prost::Message;
 use runtime::context::{RequestContext, TenantId};
-use runtime::fault::{Fault, FieldViolation, Invalid, OrStatus, Violations};
+use runtime::fault::{Fault, FieldViolation, OrStatus, Violations};
 use store::{StoreError, idempotency, page};
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
@@ -94,8 +94,7 @@ impl RateRpc {
     ) -> Result<SetRatesResponse, RateError> {
         let tx = self.book.store().begin().await?;
         if let Some(id) = request_id
-            && let Some(kept) =
-                idempotency::replay_or_run(&tx, tenant.as_str(), id, RPC).await?
+            && let Some(kept) = idempotency::replay_or_run(&tx, tenant.as_str(), id, RPC).await?
         {
             // The answer is kept behind the hash of what was asked.
             let (known, answer) = kept.split_at(kept.len().min(digest.len()));
@@ -150,7 +149,7 @@ impl RateService for RateRpc {
             "1 to 1,000 rates are taken",
         );
         let asked = read_rates(&mut found, &request.rates, &known.currency);
-        found.into_result().map_err(Status::from)?;
+        found.finish().or_status()?;
         let digest = *blake3::hash(
             &SetRatesRequest {
                 request_id: String::new(),
@@ -191,7 +190,7 @@ impl RateService for RateRpc {
             end("from_day", &from_day, i32::MIN),
             end("to_day", &to_day, i32::MAX),
         );
-        found.into_result().map_err(Status::from)?;
+        found.finish().or_status()?;
         let size = page::page_size(page_size, PAGE.0, PAGE.1).or_status()?;
         let key = ("rates", tenant.as_str(), from_currency.as_str(), days);
         let after: (String, i32) = match page_token.as_str() {
@@ -243,27 +242,27 @@ fn read_rates(found: &mut Violations, all: &[ExchangeRate], own: &str) -> Asked 
         let from = rate.from_currency.as_str();
         found.require(
             is_currency_code(from) && from != own,
-            &field("from_currency"),
+            field("from_currency"),
             "INVALID_CURRENCY",
             "an ISO 4217 code other than the tenant's own is expected",
         );
         found.require(
             rate.to_currency == own,
-            &field("to_currency"),
+            field("to_currency"),
             "INVALID_CURRENCY",
-            &format!("must be the tenant's currency, {own}"),
+            format!("must be the tenant's currency, {own}"),
         );
         let valid = rate.rate.is_empty() || Rates::parse(&rate.rate).is_some();
         found.require(
             valid,
-            &field("rate"),
+            field("rate"),
             "INVALID_NUMBER",
             "a decimal number above zero of at most 18 digits is expected",
         );
         let Some(day) = day else { continue };
         found.require(
             seen.insert((from.to_owned(), day)),
-            &field("day"),
+            field("day"),
             "DUPLICATE",
             "the day and currency stand twice",
         );
@@ -283,7 +282,9 @@ fn read_rates(found: &mut Violations, all: &[ExchangeRate], own: &str) -> Asked 
 
 fn read_day(found: &mut Violations, field: &str, text: &str) -> Option<i32> {
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    let day = day.filter(|_| text.len() == 10).map(|day| day.to_epoch_days());
+    let day = day
+        .filter(|_| text.len() == 10)
+        .map(|day| day.to_epoch_days());
     if day.is_none() {
         found.push(field, "INVALID_DAY", "must be `YYYY-MM-DD`");
     }

@@ -13,6 +13,7 @@ mod migrations;
 mod near;
 pub mod quality;
 mod quarantine;
+pub mod rates;
 pub mod runs;
 pub mod sources;
 mod status;

@@ -43,7 +43,7 @@ pub async fn begin_change(tx: &WriteTx, tenant: &str) -> Result<(), StoreError> 
 pub async fn set(tx: &WriteTx, tenant: &str, rows: &[RateRow]) -> Result<u64, StoreError> {
     let columns = [
         ("currency", Kind::Text),
-        ("day", Kind::Integer),
+        ("day", Kind::Int),
         ("rate", Kind::Text),
         ("updated_us", Kind::BigInt),
     ];
@@ -123,6 +123,6 @@ fn read(row: &QueryResult) -> Result<RateRow, StoreError> {
         currency: sql::get(row, "currency")?,
         day: sql::get(row, "day")?,
         rate: sql::get(row, "rate")?,
-        updated: instant(sql::get(row, "updated_us")?)?,
+        updated: instant(sql::get(row, "updated_us")?),
     })
 }

@@ -432,7 +432,7 @@ async fn refuses_malformed_batches_and_unknown_tenants() {
             .into_iter()
             .map(|it| it.field)
             .collect();
-        assert_eq!(fields, ["contract", "events"]);
+        assert_eq!(fields, ["events"]);
         assert_eq!(unknown.code(), Code::NotFound);
         assert_eq!(
             runtime::fault::reason(&unknown).as_deref(),

@@ -10,6 +10,7 @@ use api::ingestion::event_service_client::EventServiceClient;
 use api::ingestion::import_service_client::ImportServiceClient;
 use api::ingestion::quality_service_client::QualityServiceClient;
 use api::ingestion::quarantine_service_client::QuarantineServiceClient;
+use api::ingestion::rate_service_client::RateServiceClient;
 use api::ingestion::source_service_client::SourceServiceClient;
 use api::ingestion::*;
 use api::longrunning::operation::Result as Outcome;
@@ -33,6 +34,7 @@ pub struct Ingestion {
     pub events: EventServiceClient<Channel>,
     pub imports: ImportServiceClient<Channel>,
     pub quality: QualityServiceClient<Channel>,
+    pub rates: RateServiceClient<Channel>,
     pub sources: SourceServiceClient<Channel>,
     pub quarantine: QuarantineServiceClient<Channel>,
     pub operations: OperationsClient<Channel>,
@@ -134,6 +136,7 @@ impl Ingestion {
             events: EventServiceClient::new(channel.clone()),
             imports: ImportServiceClient::new(channel.clone()),
             quality: QualityServiceClient::new(channel.clone()),
+            rates: RateServiceClient::new(channel.clone()),
             sources: SourceServiceClient::new(channel.clone()),
             quarantine: QuarantineServiceClient::new(channel.clone()),
             operations: OperationsClient::new(channel),

@@ -56,6 +56,8 @@ use super::observe::Watch;
 /// A valid contract.
 #[derive(Clone, Debug)]
 pub struct Contract {
+    /// Hash of the document that it was read from.
+    pub digest: [u8; 32],
     /// Id of the contract.
     pub id: String,
     /// Name for people; the id when it has none.

@@ -87,7 +87,10 @@ pub fn parse(yaml: &str) -> Result<Contract, Vec<Violation>> {
     let contract = read(&Node::root(&document, &mistakes));
     let mistakes = mistakes.into_vec();
     match contract {
-        Some(contract) if mistakes.is_empty() => Ok(contract),
+        Some(contract) if mistakes.is_empty() => Ok(Contract {
+            digest: *blake3::hash(yaml.as_bytes()).as_bytes(),
+            ..contract
+        }),
         _ if mistakes.is_empty() => {
             Err(vec![Violation::new("", "MISSING", "the contract is empty")])
         }
@@ -153,6 +156,7 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         .collect();
     let watch = Watch::of_columns(&columns, &weights.may_be_missing, &related);
     Some(Contract {
+        digest: [0; 32],
         id,
         name,
         version,

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 
 use super::{Judge, is_namespace, limits};
 use crate::domain::Violation;
-use crate::domain::decimal::is_currency_code;
 use crate::domain::draft::Draft;
 
 impl Judge<'_> {
@@ -47,7 +46,9 @@ impl Judge<'_> {
             self.check_time(time, draft.history_delay.is_none(), &mut fail);
         }
         if let Some(value) = &draft.value {
-            self.check_currency("value.currency_code", &value.currency_code, &mut fail);
+            if let Some((part, reason, text)) = self.check_exchange(value, draft.event_time) {
+                fail(&format!("value.{part}"), reason, text);
+            }
             check_amount(
                 "value.minor_units",
                 value.minor_units,
@@ -71,11 +72,9 @@ impl Judge<'_> {
                 &mut fail,
             );
             if let Some(price) = &item.unit_price {
-                self.check_currency(
-                    &field("unit_price.currency_code"),
-                    &price.currency_code,
-                    &mut fail,
-                );
+                if let Some((part, reason, text)) = self.check_exchange(price, draft.event_time) {
+                    fail(&field(&format!("unit_price.{part}")), reason, text);
+                }
                 check_amount(
                     &field("unit_price.minor_units"),
                     price.minor_units,
@@ -118,30 +117,6 @@ impl Judge<'_> {
                 "event_time",
                 "TOO_OLD",
                 format!("a live event may be {days} days old; import older ones as a file"),
-            );
-        }
-    }
-
-    fn check_currency(
-        &self,
-        field: &str,
-        code: &str,
-        fail: &mut impl FnMut(&str, &'static str, String),
-    ) {
-        if code == self.tenant.currency {
-            return;
-        }
-        if is_currency_code(code) {
-            let text = format!(
-                "no rate is known from {code} to the tenant's {}",
-                self.tenant.currency
-            );
-            fail(field, "NO_EXCHANGE_RATE", text);
-        } else {
-            fail(
-                field,
-                "INVALID_CURRENCY",
-                "a currency is an ISO 4217 code, for example `GBP`".into(),
             );
         }
     }

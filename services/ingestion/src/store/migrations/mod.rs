@@ -8,6 +8,7 @@ mod m0002_sources;
 mod m0005_quality;
 mod m0006_cleaning;
 mod m0008_quarantine;
+mod m0009_rates;
 
 /// Brings the tables up to date.
 pub struct Migrator;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m0005_quality::Migration));
         all.push(Box::new(m0006_cleaning::Migration));
         all.push(Box::new(m0008_quarantine::Migration));
+        all.push(Box::new(m0009_rates::Migration));
         all
     }
 }
