@@ -21,6 +21,8 @@ mod profiles;
 mod public_data;
 #[path = "ingestion/quality.rs"]
 mod quality;
+#[path = "ingestion/quality_kept.rs"]
+mod quality_kept;
 #[path = "ingestion/quarantine.rs"]
 mod quarantine;
 #[path = "ingestion/segment.rs"]

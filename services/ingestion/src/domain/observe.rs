@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use prost_types::value::Kind;
 
-use super::contract::{Column, Constraints, Contract, LogicalType};
+use super::contract::{Column, Constraints, Contract, Gaps, LogicalType};
 use super::decimal::currency_decimals;
 use super::draft::Draft;
 use super::keys::Keys;
@@ -33,8 +33,11 @@ pub struct Watch {
 pub struct Watched {
     /// Column of the contract or path in the event.
     pub name: String,
-    /// Whether its values may be kept.
+    /// Whether its numbers may be kept.
     pub keep: bool,
+    /// Whether its texts are kept: only where something asks for the most frequent one, because whatever is kept of free text
+    /// may be personal.
+    pub keep_texts: bool,
     /// Whether there is something to check of a value.
     pub judged: bool,
     /// Whether a record is expected to have a value.
@@ -60,7 +63,8 @@ impl Watch {
     pub fn of_columns(columns: &[Column], may_be_missing: &[usize], related: &[usize]) -> Self {
         let field = |(index, column): (usize, &Column)| Watched {
             name: column.name.clone(),
-            keep: !column.personal && column.class.is_none() && column.mask.is_none(),
+            keep: may_be_kept(column),
+            keep_texts: may_be_kept(column) && is_chosen(column),
             judged: column.logical_type != LogicalType::Text
                 || column.constraints != Constraints::default()
                 || column.standard.is_some()
@@ -81,6 +85,19 @@ impl Watch {
     }
 }
 
+/// Whether values of a column are no personal data.
+fn may_be_kept(column: &Column) -> bool {
+    !column.personal && column.class.is_none() && column.mask.is_none()
+}
+
+/// Whether values of a column are chosen from a few, or gaps in it are filled with the most frequent one.
+fn is_chosen(column: &Column) -> bool {
+    let fill = column.clean.as_ref().map(|clean| &clean.missing);
+    column.logical_type == LogicalType::Boolean
+        || column.constraints.among.is_some()
+        || matches!(fill, Some(Gaps::Auto | Gaps::Mode))
+}
+
 /// What is observed of rows that nothing could be read of.
 static NOTHING: LazyLock<Arc<Watch>> = LazyLock::new(Arc::default);
 
@@ -89,6 +106,7 @@ static EVENT: LazyLock<Arc<Watch>> = LazyLock::new(|| {
     let field = |(name, expected): (&str, bool)| Watched {
         name: name.to_owned(),
         keep: true,
+        keep_texts: true,
         judged: true,
         expected,
         related: false,
@@ -180,7 +198,7 @@ impl Observation {
         start..self.text.len() as u32
     }
 
-    /// Returns what is seen of a text.
+    /// Returns what is seen of a text, which is itself kept only where that is allowed.
     fn see(&mut self, text: &str, number: Option<f64>, keep: bool, keys: &Keys) -> Seen {
         let kept = keep && number.is_none() && text.len() <= TEXT_BYTES_MAX;
         Seen {
@@ -188,7 +206,7 @@ impl Observation {
             wrong: false,
             clashing: false,
             hash: Some(keys.salt().hash(text)),
-            number: number.filter(|_| keep),
+            number,
             text: kept.then(|| self.keep(text)),
         }
     }
@@ -249,15 +267,17 @@ pub fn observe(contract: &Contract, keys: &Keys, record: &Record<'_>) -> Option<
     for (index, (cell, column)) in record.cells.iter().zip(&contract.columns).enumerate() {
         // The figures tell of values as they came: what cleaning made of them would confirm itself.
         let (text, number) = record.uncleaned(index);
-        let keep = seen.watch.fields[index].keep;
+        let Watched {
+            keep, keep_texts, ..
+        } = seen.watch.fields[index];
         let is_number = matches!(
             column.logical_type,
             LogicalType::Number | LogicalType::Integer
         );
         let value = match text.filter(|_| cell.original.is_some()) {
             Some(text) => {
-                let number = number.filter(|_| is_number).map(|it| it.to_f64());
-                seen.see(text, number, keep && (number.is_some() || !is_number), keys)
+                let number = number.filter(|_| is_number && keep).map(|it| it.to_f64());
+                seen.see(text, number, keep_texts, keys)
             }
             None => Seen {
                 present: cell.original.is_some(),
@@ -307,8 +327,7 @@ pub fn event(draft: &Draft, keys: &Keys) -> Box<Observation> {
     let items = (!draft.items.is_empty()).then_some(draft.items.len() as f64);
     seen.values.push(bare(items.is_some(), items));
     for identifier in &draft.identifiers {
-        let mut value = seen.see(&identifier.value, None, false, keys);
-        value.text = None;
+        let value = seen.see(&identifier.value, None, false, keys);
         seen.other("identifiers.", &identifier.namespace, value);
     }
     let properties = draft.properties.iter().flat_map(|it| &it.fields);
@@ -316,7 +335,7 @@ pub fn event(draft: &Draft, keys: &Keys) -> Box<Observation> {
         let value = match &value.kind {
             None | Some(Kind::NullValue(_)) => continue,
             Some(Kind::StringValue(text)) if text.is_empty() => continue,
-            Some(Kind::StringValue(text)) => seen.see(text, None, true, keys),
+            Some(Kind::StringValue(text)) => seen.see(text, None, false, keys),
             Some(Kind::NumberValue(number)) => {
                 seen.see(&number.to_string(), Some(*number), true, keys)
             }

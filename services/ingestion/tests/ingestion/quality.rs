@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::harness::{Ingestion, codes, for_tenant, on_each_database, order};
 
 /// Visits with a number that has bounds, a text that may be missing and a personal column.
-const CONTRACT: &str = r#"
+pub const CONTRACT: &str = r#"
 apiVersion: v3.0.2
 kind: DataContract
 id: visits
@@ -41,7 +41,7 @@ customProperties:
 "#;
 
 /// Visits of 20 days: every third amount of the last five days is missing, every tenth is out of bounds.
-fn visits(count: usize) -> Vec<[String; 6]> {
+pub fn visits(count: usize) -> Vec<[String; 6]> {
     let visit = |n: usize| {
         let day = n % 20;
         let amount = match n {
@@ -61,7 +61,7 @@ fn visits(count: usize) -> Vec<[String; 6]> {
     (0..count).map(visit).collect()
 }
 
-fn csv(visits: &[[String; 6]]) -> String {
+pub fn csv(visits: &[[String; 6]]) -> String {
     let lines = visits.iter().map(|visit| visit.join(",") + "\n");
     std::iter::once("id,day,customer,amount,city,note\n".to_owned())
         .chain(lines)
@@ -88,7 +88,7 @@ fn records(visits: &[[String; 6]], source: &str) -> Vec<Event> {
 }
 
 impl Ingestion {
-    async fn report(&mut self, source: &str) -> Result<QualityReport, Status> {
+    pub async fn report(&mut self, source: &str) -> Result<QualityReport, Status> {
         let request = GetQualityReportRequest {
             source: format!("sources/{source}"),
             ..GetQualityReportRequest::default()
@@ -96,7 +96,7 @@ impl Ingestion {
         Ok(self.quality.get_quality_report(request).await?.into_inner())
     }
 
-    async fn register(&mut self, id: &str, contract: &str) {
+    pub async fn register(&mut self, id: &str, contract: &str) {
         let source = Source {
             contract_yaml: contract.into(),
             kind: Some(SourceKind::Push(PushSource {})),

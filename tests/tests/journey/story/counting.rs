@@ -4,7 +4,10 @@ use super::outcome::Totals;
 use super::{Story, references};
 use crate::shop;
 use anyhow::{Context, ensure};
-use api::ingestion::ImportFileResponse;
+use api::ingestion::quality_service_client::QualityServiceClient;
+use api::ingestion::{
+    GetLogStatusResponse, GetQualityReportRequest, ImportFileResponse, QualityReport,
+};
 use api::profile::feature_service_client::FeatureServiceClient;
 use api::profile::profile_service_client::ProfileServiceClient;
 use api::profile::{
@@ -63,7 +66,35 @@ impl Story {
             receipts,
             imported: [own.accepted, own.quarantined],
             lake: rows,
+            quality: self.quality(&status).await?,
         })
+    }
+
+    /// Asks for the quality of every source.
+    async fn quality(
+        &self,
+        status: &GetLogStatusResponse,
+    ) -> anyhow::Result<BTreeMap<String, QualityReport>> {
+        let client = QualityServiceClient::new(self.channels["ingestion"].clone());
+        let mut all = BTreeMap::new();
+        for source in &status.sources {
+            let request = GetQualityReportRequest {
+                source: format!("sources/{}", source.source),
+                ..Default::default()
+            };
+            let answer = self
+                .call("GetQualityReport", || {
+                    let (mut client, request) = (client.clone(), self.request(request.clone()));
+                    async move { client.get_quality_report(request).await }
+                })
+                .await?;
+            let report = QualityReport {
+                as_of: None,
+                ..answer
+            };
+            all.insert(source.source.clone(), report);
+        }
+        Ok(all)
     }
 
     async fn customers(&self) -> anyhow::Result<i64> {

@@ -1,6 +1,7 @@
 //! What a story comes to, and what must be the same in every run of it.
 
 use crate::shop;
+use api::ingestion::QualityReport;
 use std::collections::BTreeMap;
 
 /// Everything that must be the same, however often processes died meanwhile.
@@ -18,6 +19,8 @@ pub(crate) struct Totals {
     pub(crate) imported: [i64; 2],
     /// Rows of the lake's events, and distinct events among them.
     pub(crate) lake: [usize; 2],
+    /// Quality by source, as of any time.
+    pub(crate) quality: BTreeMap<String, QualityReport>,
 }
 
 /// Scores by customer number and name of the score.
@@ -55,6 +58,13 @@ impl Outcome {
             "every event is in the lake, once"
         );
         assert_eq!(self.totals.imported, [588, 12]);
+        let judged: i64 = self.totals.quality.values().map(|it| it.records).sum();
+        let anonymous = shop::anonymous_events().len() as i64;
+        assert_eq!(
+            judged,
+            accepted + anonymous + self.totals.imported[1],
+            "quality counts every accepted and every quarantined record once"
+        );
         assert_eq!(
             self.totals.receipts["shop"][1],
             shop::anonymous_events().len() as i64

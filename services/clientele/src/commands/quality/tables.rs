@@ -134,7 +134,7 @@ pub(super) fn changes(field: &FieldQuality) -> Vec<String> {
     let kinds = [
         ("standardised", &field.standardised),
         ("cleaned", &field.cleaned),
-        ("outlier", &field.outliers),
+        ("stood out", &field.outliers),
     ];
     let mut all = Vec::new();
     for (kind, counts) in kinds {

@@ -339,3 +339,108 @@ fn judge(rule: &Rule, field: Option<&str>, points: &[Point], point: Point) -> Op
         description,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A history of days with 100 records, each with this many values in the field `city`.
+    fn history(present: &[i64]) -> History {
+        let day = |(day, present): (usize, &i64)| {
+            let mut counts = DayCounts {
+                records: 100,
+                ..DayCounts::default()
+            };
+            let field = counts.fields.entry("city".into()).or_default();
+            field.records = 100;
+            field.present = *present;
+            field.complete = super::super::Tally {
+                good: *present,
+                checked: 100,
+            };
+            (1000 + day as i32, counts)
+        };
+        present.iter().enumerate().map(day).collect()
+    }
+
+    fn found(history: &History, rules: &[Rule], today: i32) -> Vec<(&'static str, i32)> {
+        let found = find(history, rules, &Weights::default(), today);
+        found
+            .into_iter()
+            .filter_map(|it| Some((it.rule, it.day?)))
+            .collect()
+    }
+
+    #[test]
+    fn the_usual_rules_see_a_day_that_falls_out_of_line() {
+        let mut present = [98, 99, 97, 98, 99, 98, 97, 99, 98, 97, 98, 99].to_vec();
+        let quiet = history(&present);
+        assert_eq!(found(&quiet, &Rule::defaults(), 2000), []);
+        present.push(60);
+        let loud = history(&present);
+        let rules = Rule::defaults();
+        let both = [("online_normal", 1012), ("online_normal", 1012)];
+        assert_eq!(found(&loud, &rules, 2000), both);
+        // The same history gives the same findings.
+        assert_eq!(
+            find(&loud, &rules, &Weights::default(), 2000),
+            find(&loud.clone(), &rules, &Weights::default(), 2000)
+        );
+    }
+
+    #[test]
+    fn a_day_that_is_not_over_is_not_short_of_records() {
+        let mut days = history(&[100; 40]);
+        days.insert(
+            1040,
+            DayCounts {
+                records: 3,
+                ..DayCounts::default()
+            },
+        );
+        let rules = Rule::defaults();
+        assert_eq!(found(&days, &rules, 1040), []);
+        assert_eq!(found(&days, &rules, 1041), [("seasonal", 1040)]);
+    }
+
+    #[test]
+    fn a_silent_day_has_no_records() {
+        let mut days = history(&[100; 40]);
+        days.remove(&1036);
+        assert_eq!(found(&days, &Rule::defaults(), 1041), [("seasonal", 1036)]);
+    }
+
+    #[test]
+    fn thresholds_and_changes_are_judged_as_they_are_written() {
+        let days = history(&[100, 100, 80]);
+        let rule = |metric, field: &str, test| Rule {
+            metric,
+            field: Some(field.into()),
+            test,
+            records_min: 1,
+        };
+        let max = Test::Threshold {
+            min: None,
+            max: Some(0.1),
+        };
+        let rules = [
+            rule(Metric::Missing, "city", max),
+            rule(
+                Metric::Dimension(Dimension::Completeness),
+                "city",
+                Test::RateOfChange {
+                    fall: Some(0.1),
+                    rise: None,
+                },
+            ),
+            rule(Metric::Missing, "no such field", max),
+        ];
+        let expected = [("threshold", 1002), ("rate_of_change", 1002)];
+        assert_eq!(found(&days, &rules, 2000), expected);
+        let text = find(&days, &rules, &Weights::default(), 2000);
+        assert_eq!(
+            text[0].description,
+            "missing of `city` was 20.0 % on 1972-09-29, at most 10.0 % was expected by the contract"
+        );
+    }
+}
