@@ -3,7 +3,7 @@
 /// Every point, the service that is killed there, and at which hit.
 ///
 /// A point that several services pass is there once for each of them.
-pub const CRASH_POINTS: [CrashPoint; 22] = [
+pub const CRASH_POINTS: [CrashPoint; 25] = [
     CrashPoint::new("received", "ingestion", 2),
     CrashPoint::new("committed", "ingestion", 3),
     CrashPoint::new("import_batch", "ingestion", 1),
@@ -16,6 +16,9 @@ pub const CRASH_POINTS: [CrashPoint; 22] = [
     CrashPoint::new("archived", "ingestion", 1),
     CrashPoint::new("quality_folding", "ingestion", 1),
     CrashPoint::new("quality_folded", "ingestion", 1),
+    CrashPoint::new("replaying", "ingestion", 1),
+    CrashPoint::new("replayed", "ingestion", 1),
+    CrashPoint::new("quarantine_discarding", "ingestion", 1),
     CrashPoint::new("apply_begin", "profile", 2),
     CrashPoint::new("apply_marked", "profile", 1),
     CrashPoint::new("apply_committed", "profile", 1),

@@ -70,6 +70,7 @@ async fn told_while(
         .await
         .unwrap();
     let imported = story.import(shop::till_csv()).await.unwrap();
+    story.clear_quarantine().await.unwrap();
     story.settle().await.unwrap();
     let model = story.train().await.unwrap();
     let during = story.score(&model).await.unwrap();

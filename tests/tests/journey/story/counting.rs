@@ -27,6 +27,7 @@ impl Story {
     ) -> anyhow::Result<Totals> {
         let status = self.log_status().await?;
         let mut receipts = BTreeMap::new();
+        let mut quarantine = [0; 4];
         for source in &status.sources {
             let it = source.receipts.context("receipts of a source")?;
             let sum = it.accepted + it.duplicate + it.conflict + it.quarantined + it.rejected;
@@ -39,6 +40,12 @@ impl Story {
                 source.source.clone(),
                 [it.accepted, it.quarantined, it.rejected],
             );
+            let it = source.quarantine.context("quarantine of a source")?;
+            let left = it.replayed + it.discarded + it.superseded + it.expired;
+            ensure!(it.entered == it.held + left, "{it:?}");
+            if source.source == "shop" {
+                quarantine = [it.entered, it.held, it.replayed, it.discarded];
+            }
         }
         ensure!(
             status.accepted == status.applied + status.parked + status.pending,
@@ -64,6 +71,7 @@ impl Story {
                 status.archived,
             ],
             receipts,
+            quarantine,
             imported: [own.accepted, own.quarantined],
             lake: rows,
             quality: self.quality(&status).await?,

@@ -6,6 +6,7 @@ mod conclusion;
 mod counting;
 mod intake;
 mod outcome;
+mod quarantine;
 
 pub(crate) use outcome::Outcome;
 
@@ -52,6 +53,7 @@ impl Story {
         self.ingest(&shop::anonymous_events(), ReceiptCode::Quarantined)
             .await?;
         let imported = self.import(shop::till_csv()).await?;
+        self.clear_quarantine().await?;
         self.settle().await?;
         let totals = self.totals(&imported, lake).await?;
         self.conclude(totals).await

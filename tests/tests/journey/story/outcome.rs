@@ -1,5 +1,6 @@
 //! What a story comes to, and what must be the same in every run of it.
 
+use super::quarantine::MENDED;
 use crate::shop;
 use api::ingestion::QualityReport;
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ pub(crate) struct Totals {
     pub(crate) log: [i64; 4],
     /// Accepted, quarantined and rejected events by source. (A caller who asks twice gets more duplicates.)
     pub(crate) receipts: BTreeMap<String, [i64; 3]>,
+    /// Quarantined records of the shop: all that ever were, those held, replayed and discarded.
+    pub(crate) quarantine: [i64; 4],
     /// Accepted and quarantined rows of the imported file, in its own answer.
     pub(crate) imported: [i64; 2],
     /// Rows of the lake's events, and distinct events among them.
@@ -49,7 +52,7 @@ impl Outcome {
         assert_eq!(self.totals.customers, shop::CUSTOMERS as i64);
         assert_eq!(
             accepted,
-            events + self.totals.imported[0],
+            events + self.totals.imported[0] + MENDED as i64,
             "every acknowledged event is in the log, once"
         );
         assert_eq!((applied, parked, archived), (accepted, 0, accepted));
@@ -68,6 +71,13 @@ impl Outcome {
         assert_eq!(
             self.totals.receipts["shop"][1],
             shop::anonymous_events().len() as i64
+        );
+        let entered = shop::anonymous_events().len() as i64;
+        let mended = MENDED as i64;
+        assert_eq!(
+            self.totals.quarantine,
+            [entered, 0, mended, entered - mended],
+            "every quarantined record was let through or given up, once"
         );
         assert_eq!(self.segments.values().sum::<i64>(), shop::CUSTOMERS as i64);
         assert_eq!(
