@@ -249,16 +249,18 @@ pub(crate) struct Simulate {
 /// Arguments of `ingest`.
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
-    /// Files to import: CSV or NDJSON, plain or gzip.
+    /// Files to import: CSV, NDJSON or Parquet, plain, gzip or zstd.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Source to count the rows under.
     #[arg(long, value_name = "NAME")]
     pub(crate) source: String,
-    /// Data contract that describes the files. Default: NAME.yaml beside the first file.
+    /// Data contract that describes the files. Default: NAME.yaml beside the first file, else the contract that the source
+    /// is registered with.
     #[arg(long, value_name = "FILE")]
     pub(crate) contract: Option<PathBuf>,
-    /// Only read and judge the rows; commit nothing.
+    /// Commit nothing: judge the rows by the contract; where there is none, tell what the file looks like and propose one,
+    /// written to the file that --contract names.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Return as soon as the rows are committed, without waiting until they are applied and archived.

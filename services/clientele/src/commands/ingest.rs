@@ -1,6 +1,6 @@
 //! `clientele ingest`: imports files and waits until the suite has taken them in.
 
-use super::request_id;
+use super::{dry_run, request_id};
 use crate::cli::{Ingest, Output, ServiceName};
 use crate::clients::Clients;
 use crate::interrupt::Interrupted;
@@ -29,18 +29,24 @@ const SERVICE: ServiceName = ServiceName::Ingestion;
 
 /// Runs the command.
 pub(crate) async fn run(clients: &Clients, ingest: Ingest, output: Output) -> anyhow::Result<()> {
-    let contract = read_contract(&contract_path(&ingest)?).await?;
-    ensure_tenant(clients, &contract).await?;
+    let contract = match contract_path(&ingest)? {
+        Some(path) if ingest.dry_run && !path.exists() => {
+            return dry_run::propose(clients, &ingest, Some(&path), output).await;
+        }
+        Some(path) => {
+            let contract = read_contract(&path).await?;
+            ensure_tenant(clients, &contract).await?;
+            contract.text
+        }
+        None if ingest.dry_run => {
+            return dry_run::propose(clients, &ingest, None, output).await;
+        }
+        // The contract that the source is registered with.
+        None => String::new(),
+    };
     let mut rejected = 0;
     for file in &ingest.files {
-        let imported = import(
-            clients,
-            file,
-            &ingest.source,
-            &contract.text,
-            ingest.dry_run,
-        )
-        .await?;
+        let imported = import(clients, file, &ingest.source, &contract, ingest.dry_run).await?;
         rejected += imported.receipts.as_ref().map_or(0, |it| it.rejected);
         output::message(output, &imported, describe)?;
     }
@@ -98,20 +104,14 @@ pub(crate) async fn read_contract(path: &Path) -> anyhow::Result<Contract> {
     }
 }
 
-fn contract_path(ingest: &Ingest) -> anyhow::Result<PathBuf> {
+/// Returns the contract that is named, or the one beside the first file, where there is one.
+fn contract_path(ingest: &Ingest) -> anyhow::Result<Option<PathBuf>> {
     if let Some(path) = &ingest.contract {
-        return Ok(path.clone());
+        return Ok(Some(path.clone()));
     }
     let first = ingest.files.first().context("name at least one file")?;
     let beside = first.with_file_name(format!("{}.yaml", ingest.source));
-    match beside.exists() {
-        true => Ok(beside),
-        false => bail!(
-            "no contract for source {}: name one with --contract, or put {} there",
-            ingest.source,
-            beside.display()
-        ),
-    }
+    Ok(beside.exists().then_some(beside))
 }
 
 /// Makes sure that the tenant exists, with the contract's zone and currency. Only the default tenant is created here.

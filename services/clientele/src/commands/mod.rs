@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod allocate;
 pub(crate) mod health;
+mod dry_run;
 pub(crate) mod ingest;
 pub(crate) mod model;
 pub(crate) mod profile;

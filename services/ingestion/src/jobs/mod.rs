@@ -17,7 +17,7 @@ pub use caretaker::Caretaker;
 pub use dispatcher::Dispatcher;
 pub(crate) use import::receipts;
 pub use import::{IMPORT_KIND, Importer};
-pub use profile_file::{PROFILE_FILE_KIND, Profiler};
+pub use profile_file::{PROFILE_FILE_KIND, Profiler, profile_response};
 pub(crate) use pulls::Pulls;
 pub use quality::QualityKeeper;
 pub use quarantine::{DISCARD_KIND, REPLAY_KIND};

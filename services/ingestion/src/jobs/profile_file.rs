@@ -91,7 +91,7 @@ impl OperationHandler for Profiler {
             .map_err(|_| Status::internal("reading the file broke down"))?
             .map_err(|fault| status(&fault))?;
         report(&context, &upload, &read).await?;
-        Ok(runtime::any::pack(&response(&upload, &survey, &around)))
+        Ok(runtime::any::pack(&profile_response(&survey, &around)))
     }
 }
 
@@ -113,14 +113,15 @@ async fn report(
     }
 }
 
-fn response(upload: &Upload, survey: &Survey, around: &Surroundings) -> ProfileFileResponse {
+/// Returns what a file looks like, with a contract proposed for it, as it is told.
+pub fn profile_response(survey: &Survey, around: &Surroundings) -> ProfileFileResponse {
     let shape = &survey.shape;
     let format = match shape.compression {
         "" => shape.format.to_owned(),
         compression => format!("{}+{compression}", shape.format),
     };
     ProfileFileResponse {
-        file_name: upload.file_name.clone(),
+        file_name: around.file_name.clone(),
         format,
         encoding: shape.encoding.to_owned(),
         rows: survey.rows as i64,
