@@ -12,7 +12,7 @@ use crate::domain::judge::{Judged, Verdict};
 use crate::domain::keys::Hash;
 use crate::store::append::{self, Append, Appender};
 use crate::store::log::{DatabaseLog, LogError, Outcome};
-use crate::store::quality;
+use crate::store::{near, quality};
 
 /// Records that were judged again.
 #[derive(Clone, Debug)]
@@ -85,11 +85,14 @@ impl DatabaseLog {
             step: None,
         }];
         let keys = append::take_keys(&tx, &items, now).await?;
-        let outcomes = append::settle(&items, keys, now);
+        let settled = append::settle(&items, keys, now);
+        let settled = near::settle(&tx, &items, settled, now).await?;
+        let (items, outcomes) = (settled.items, settled.outcomes);
         appender
             .write_events(&tx, &items, &outcomes, &mut ends.heads, now)
             .await?;
         let outcomes = outcomes.into_iter().next().unwrap_or_default();
+        let judged: &[Judged] = items.first().map_or(&[], |item| &item.events);
         // The figures saw a conflict when the message came; nothing has come now.
         let figures = outcomes.iter().map(|outcome| match outcome {
             Outcome::Conflict => Outcome::Duplicate,
@@ -97,16 +100,16 @@ impl DatabaseLog {
         });
         quality::write(&tx, &items, &[figures.collect()], ends.any_observed, now).await?;
         let ids = |wanted: &[Outcome]| -> Vec<Hash> {
-            let judged = step.records.iter().zip(&outcomes);
+            let judged = judged.iter().zip(&outcomes);
             judged
                 .filter(|(_, outcome)| wanted.contains(outcome))
-                .map(|((_, judged), _)| judged.event_id)
+                .map(|(judged, _)| judged.event_id)
                 .collect()
         };
         remove(&tx, &ids(&[Outcome::Accepted]), Leaving::Replayed).await?;
         let overtaken = [Outcome::Duplicate, Outcome::Conflict];
         remove(&tx, &ids(&overtaken), Leaving::Superseded).await?;
-        keep_judgements(&tx, step, &outcomes).await?;
+        keep_judgements(&tx, judged, &outcomes).await?;
         let mut job = step.job;
         job.steps += 1;
         job.position = step.position;
@@ -195,7 +198,7 @@ async fn expect_versions(tx: &WriteTx, step: &ReplayStep) -> Result<(), StoreErr
 /// Notes what is wrong by the present contract with records that stay.
 async fn keep_judgements(
     tx: &WriteTx,
-    step: &ReplayStep,
+    judged: &[Judged],
     outcomes: &[Outcome],
 ) -> Result<(), StoreError> {
     let mut rows = Rows::new([
@@ -203,7 +206,7 @@ async fn keep_judgements(
         ("violations", Kind::Text),
         ("marks", Kind::Text),
     ]);
-    for ((_, judged), outcome) in step.records.iter().zip(outcomes) {
+    for (judged, outcome) in judged.iter().zip(outcomes) {
         if !matches!(outcome, Outcome::Quarantined | Outcome::Rejected) {
             continue;
         }
