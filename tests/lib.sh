@@ -82,7 +82,9 @@ wait_for() {
 stop_all() {
     local pid
     stop_group
+    # MariaDB ignores an interrupt.
     for pid in "${pids[@]}"; do kill -INT "$pid" 2>/dev/null; done
+    [ -n "${mariadb_pid:-}" ] && kill -TERM "$mariadb_pid" 2>/dev/null
     for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
     rm -rf "$work"
 }
@@ -97,10 +99,16 @@ postgres_bin() {
     [ -n "$initdb" ] && dirname "$(readlink -f "$initdb")"
 }
 
+# Prints the path of MariaDB's server, which is not in everybody's path.
+mariadb_server() {
+    command -v mariadbd || { [ -x /usr/sbin/mariadbd ] && echo /usr/sbin/mariadbd; }
+}
+
 install_packages() {
     local missing=()
     [ -n "$(postgres_bin)" ] || missing+=(postgresql)
     command -v redis-server >/dev/null || missing+=(redis-server)
+    mariadb_server >/dev/null || missing+=(mariadb-server)
     command -v python3 >/dev/null || missing+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     command -v npm >/dev/null || missing+=(npm)
@@ -163,6 +171,22 @@ start_redis() {
     pids+=($!)
     wait_for "$work/redis.log" redis-cli -p "$port" ping || return 1
     export CLIENTELE_TEST_REDIS=redis://127.0.0.1:$port
+}
+
+# A database to pull from.
+start_mariadb() {
+    local port=$1 data=$work/mariadb server
+    server=$(mariadb_server) || return 1
+    mkdir -p "$data"
+    [ "$(id -u)" = 0 ] && chown 65534:65534 "$data"
+    (cd / && unprivileged mariadb-install-db --no-defaults --auth-root-authentication-method=normal --skip-test-db \
+        --datadir="$data/data") >"$work/mariadb-install.log" 2>&1 || { cat "$work/mariadb-install.log" >&2; return 1; }
+    (cd / && exec_unprivileged "$server" --no-defaults --datadir="$data/data" --port="$port" --bind-address=127.0.0.1 \
+        --socket="$data/socket" --pid-file="$data/pid" --skip-log-bin) >"$work/mariadb.log" 2>&1 &
+    mariadb_pid=$!
+    pids+=($!)
+    wait_for "$work/mariadb.log" mariadb --no-defaults -h 127.0.0.1 -P "$port" -u root -e "SELECT 1" || return 1
+    export CLIENTELE_TEST_MYSQL=mysql://root@127.0.0.1:$port
 }
 
 # Like unprivileged, but in place of the shell, so that signals reach the server.

@@ -1,8 +1,10 @@
 //! The command line: what can be said, and nothing about what is done.
 
 mod quarantine;
+mod source;
 
 pub(crate) use quarantine::{QuarantineCommand, QuarantineFilterArgs};
+pub(crate) use source::{KeyCommand, Settings, SourceCommand};
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -130,6 +132,9 @@ pub(crate) enum Command {
     Simulate(Simulate),
     /// Imports files of events.
     Ingest(Ingest),
+    /// Registers sources, tries them out and pulls from them.
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Tells how good the data of a source are.
     #[command(subcommand)]
     Quality(QualityCommand),

@@ -9,6 +9,7 @@ use api::ingestion::import_service_client::ImportServiceClient;
 use api::ingestion::quality_service_client::QualityServiceClient;
 use api::ingestion::quarantine_service_client::QuarantineServiceClient;
 use api::ingestion::rate_service_client::RateServiceClient;
+use api::ingestion::source_service_client::SourceServiceClient;
 use api::longrunning::operations_client::OperationsClient;
 use api::profile::profile_service_client::ProfileServiceClient;
 use api::profile::tenant_service_client::TenantServiceClient;
@@ -185,6 +186,8 @@ impl Clients {
         events, Ingestion, EventServiceClient);
     client!(/// Returns the client that imports files.
         imports, Ingestion, ImportServiceClient);
+    client!(/// Returns the client of sources.
+        sources, Ingestion, SourceServiceClient);
     client!(/// Returns the client of quality figures.
         quality, Ingestion, QualityServiceClient);
     client!(/// Returns the client of records in quarantine.

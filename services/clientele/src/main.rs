@@ -75,6 +75,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyhow::Result<()> {
     match command {
         Command::Ingest(ingest) => commands::ingest::run(clients, ingest, output).await,
+        Command::Source(source) => commands::source::run(clients, source, output).await,
         Command::Quality(quality) => commands::quality::run(clients, quality, output).await,
         Command::Rates(rates) => commands::rates::run(clients, rates, output).await,
         Command::Profile(profile) => commands::profile::run(clients, profile, output).await,

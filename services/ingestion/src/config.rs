@@ -204,6 +204,7 @@ pub struct ImportConfig {
     /// Most times that a file may grow in decompression.
     pub decompression_ratio_max: u64,
     /// Folders below which files may be read by URL.
+    #[serde(deserialize_with = "texts")]
     pub roots: Vec<String>,
 }
 
@@ -287,6 +288,7 @@ pub struct SqlPullConfig {
 #[serde(deny_unknown_fields)]
 pub struct HttpPullConfig {
     /// Networks that may be reached although they are private, link-local or loopback, also without TLS.
+    #[serde(deserialize_with = "texts")]
     pub allow: Vec<String>,
     /// Longest time to connect.
     #[serde(with = "runtime::config::duration")]
@@ -381,4 +383,22 @@ impl HttpConfig {
             tls: self.tls.clone(),
         }
     }
+}
+
+/// Reads texts from a list, or from one text in which commas stand between them, as a variable gives it.
+fn texts<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        List(Vec<String>),
+        One(String),
+    }
+    Ok(match Texts::deserialize(deserializer)? {
+        Texts::List(list) => list,
+        Texts::One(text) => text
+            .split(',')
+            .map(|it| it.trim().to_owned())
+            .filter(|it| !it.is_empty())
+            .collect(),
+    })
 }

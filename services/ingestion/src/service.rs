@@ -100,7 +100,7 @@ impl Service {
         let baselines = Arc::new(Baselines::new(store.clone(), keys.salt().clone()));
         let sources = Arc::new(Sources::new(store.clone(), baselines, config.sources.cache));
         let write_keys = Arc::new(WriteKeys::new(store.clone(), config.sources.cache));
-        let opener = Opener::new(&config).map_err(anyhow::Error::msg)?;
+        let opener = Opener::new(&config, store.clone()).map_err(anyhow::Error::msg)?;
         let opener = Arc::new(opener);
         let registry = Arc::new(Registry::new(
             store.clone(),

@@ -33,3 +33,5 @@ mod rates;
 mod sources;
 #[path = "ingestion/pulls.rs"]
 mod pulls;
+#[path = "ingestion/http_pulls.rs"]
+mod http_pulls;

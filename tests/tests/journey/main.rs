@@ -11,5 +11,6 @@ mod embedded;
 mod outages;
 mod partitions;
 mod public_data;
+mod pulls;
 mod shop;
 mod story;

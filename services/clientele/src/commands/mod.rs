@@ -14,6 +14,7 @@ pub(crate) mod rates;
 pub(crate) mod score;
 pub(crate) mod segment;
 pub(crate) mod simulate;
+pub(crate) mod source;
 
 use chrono::NaiveDate;
 

@@ -9,7 +9,7 @@ mod profile_file;
 mod pulls;
 mod quality;
 mod quarantine;
-mod reading;
+pub(crate) mod reading;
 mod worker;
 
 pub use archiver::Archiver;

@@ -13,14 +13,14 @@ use crate::intake::Intake;
 
 /// Judged rows with their lines.
 #[derive(Default)]
-pub(super) struct Chunk {
-    pub(super) events: Vec<Judged>,
-    pub(super) lines: Vec<u64>,
+pub(crate) struct Chunk {
+    pub(crate) events: Vec<Judged>,
+    pub(crate) lines: Vec<u64>,
     bytes: usize,
 }
 
 /// What the thread tells.
-pub(super) enum Read {
+pub(crate) enum Read {
     /// Rows, in the order of the file.
     Rows(Chunk),
     /// There are no more rows; with the name of the file's encoding.
@@ -28,23 +28,23 @@ pub(super) enum Read {
 }
 
 /// What comes out of the thread.
-pub(super) type Reads = mpsc::Receiver<Result<Read, FileFault>>;
+pub(crate) type Reads = mpsc::Receiver<Result<Read, FileFault>>;
 
 /// What is read, and how much of it at once.
 #[derive(Clone)]
-pub(super) struct Reading {
-    pub(super) path: PathBuf,
-    pub(super) file_name: String,
-    pub(super) terms: Terms,
-    pub(super) source: String,
-    pub(super) tenant: Tenant,
+pub(crate) struct Reading {
+    pub(crate) path: PathBuf,
+    pub(crate) file_name: String,
+    pub(crate) terms: Terms,
+    pub(crate) source: String,
+    pub(crate) tenant: Tenant,
     /// Rows at the start that are done.
-    pub(super) skip: i64,
+    pub(crate) skip: i64,
     /// Bytes read from the disk.
-    pub(super) read: Arc<AtomicU64>,
-    pub(super) limits: Limits,
-    pub(super) chunk_rows: usize,
-    pub(super) chunk_bytes: usize,
+    pub(crate) read: Arc<AtomicU64>,
+    pub(crate) limits: Limits,
+    pub(crate) chunk_rows: usize,
+    pub(crate) chunk_bytes: usize,
 }
 
 impl Chunk {
@@ -62,7 +62,7 @@ impl Chunk {
 impl Reading {
     /// Starts the thread, which reads `ahead` chunks at most and ends when nobody listens. When it ends without
     /// [`Read::End`] or a fault, it broke down.
-    pub(super) fn start(self, intake: Arc<Intake>, ahead: usize) -> Reads {
+    pub(crate) fn start(self, intake: Arc<Intake>, ahead: usize) -> Reads {
         let (sender, chunks) = mpsc::channel(ahead);
         tokio::task::spawn_blocking(move || {
             let last = self.run(&intake, &sender);

@@ -25,7 +25,7 @@ pub(crate) fn judge(
         .with_baseline(terms.baseline.as_deref());
     let judged = |draft| intake.judge(tenant, terms, draft);
     match records {
-        Records::Judged(rows) => rows.into_iter().map(|(_, judged)| judged).collect(),
+        Records::Judged(rows) => rows,
         Records::Cells(rows) => rows
             .iter()
             .map(|cells| judged(row(&mapper, cells)))

@@ -5,6 +5,7 @@
 
 pub(crate) mod cursor;
 mod fault;
+mod files;
 pub(crate) mod http;
 mod judge;
 mod open;
@@ -35,8 +36,8 @@ pub(crate) enum Records {
         /// Where the list is, names separated by dots; empty means that the answer is the list.
         path: String,
     },
-    /// Rows of a file with their lines, judged already.
-    Judged(Vec<(u64, Judged)>),
+    /// Rows of a file, judged already.
+    Judged(Vec<Judged>),
 }
 
 /// Records that are committed together.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use api::ingestion::source::Kind;
 use api::ingestion::{CheckSourceResponse, Source, Violation as ProtoViolation};
+use uuid::Uuid;
 
 use super::{Next, Opener, Opening, Progress, PullFault, Records, judge};
 use crate::domain::contract::Contract;
@@ -20,7 +21,7 @@ const VIOLATIONS_MAX: usize = 100;
 /// Tries a source out: nothing of what it reads is kept.
 pub(crate) struct Trial<'a> {
     /// Judges the records.
-    pub(crate) intake: &'a Intake,
+    pub(crate) intake: &'a Arc<Intake>,
     /// Opens the source.
     pub(crate) opener: &'a Opener,
     /// Tenant.
@@ -48,16 +49,12 @@ impl Trial<'_> {
         let Some(contract) = contract else {
             return failed("the source has no contract");
         };
-        let contract = Arc::new(contract);
-        let first = tokio::time::timeout(LIMIT, self.first(definition, &contract));
+        let terms = Terms::of(contract);
+        let first = tokio::time::timeout(LIMIT, self.first(definition, &terms));
         let pages = match first.await {
             Ok(Ok(pages)) => pages,
             Ok(Err(fault)) => return failed(&fault.to_string()),
             Err(_) => return failed("the source took too long to answer"),
-        };
-        let terms = Terms {
-            contract: Some(contract),
-            ..Terms::default()
         };
         let judging = |records| judge(self.intake, self.tenant, self.source, &terms, records);
         let mut judged: Vec<Judged> = pages.into_iter().flat_map(judging).collect();
@@ -100,15 +97,14 @@ impl Trial<'_> {
         }
     }
 
-    async fn first(
-        &self,
-        definition: &Source,
-        contract: &Arc<Contract>,
-    ) -> Result<Vec<Records>, PullFault> {
+    async fn first(&self, definition: &Source, terms: &Terms) -> Result<Vec<Records>, PullFault> {
         let mut puller = self.opener.open(&Opening {
-            tenant: &self.tenant.id,
+            intake: self.intake,
+            tenant: self.tenant,
+            id: self.source,
+            uid: Uuid::nil(),
             definition,
-            contract,
+            terms,
             progress: &Progress::Start,
             position: None,
             rows_max: Some(self.records_max),

@@ -266,6 +266,11 @@ pub async fn waiting<C: ConnectionTrait>(db: &C, limit: i64) -> Result<Vec<Uuid>
     rows.iter().map(|row| sql::get(row, "uid")).collect()
 }
 
+/// Returns the name of the lease under which the pulls of a source are worked on.
+pub fn lease_name(uid: Uuid) -> String {
+    format!("pull-{}", uid.simple())
+}
+
 /// Returns the oldest pull of a source that is not over.
 pub async fn oldest_unfinished<C: ConnectionTrait>(
     db: &C,

@@ -198,6 +198,9 @@ pub async fn delete(tx: &WriteTx, tenant: &str, id: &str) -> Result<bool, StoreE
         let delete = format!("DELETE FROM {table} WHERE uid = $1");
         sql::execute(tx, &delete, [uid.into()]).await?;
     }
+    // Whoever works on a pull finds out with its next page.
+    let lease = "DELETE FROM leases WHERE name = $1";
+    sql::execute(tx, lease, [super::runs::lease_name(uid).into()]).await?;
     let keys = "DELETE FROM write_keys WHERE tenant = $1 AND source = $2";
     sql::execute(tx, keys, [tenant.into(), id.into()]).await?;
     Ok(true)

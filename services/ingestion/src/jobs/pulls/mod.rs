@@ -8,9 +8,10 @@ mod run;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use runtime::server::Shutdown;
+use store::idempotency::forget_older_than;
 use store::lease::{Lease, Leases};
 use store::{Store, StoreError};
 use tokio::task::JoinSet;
@@ -26,6 +27,11 @@ use crate::store::{runs, sources};
 
 /// Sources that are looked at in one round.
 const ROUND: i64 = 200;
+/// How long answers to requests about sources are kept, and how often old ones are looked for.
+const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 3600);
+const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
+/// Answers that are forgotten in one transaction.
+const ANSWERS_MAX: u32 = 1_000;
 
 /// Plans pulls and works on them.
 pub(crate) struct Pulls {
@@ -61,7 +67,12 @@ impl Pulls {
     /// Plans and works until shutdown; pulls then stop between two pages, and the next process goes on with them.
     pub(crate) async fn run(self: Arc<Self>, shutdown: Shutdown) {
         let mut working = JoinSet::new();
+        let mut tidied: Option<Instant> = None;
         while !shutdown.is_cancelled() {
+            if tidied.is_none_or(|at| at.elapsed() >= TIDY_INTERVAL) {
+                tidied = Some(Instant::now());
+                self.forget_answers().await;
+            }
             if let Err(error) = self.plan_due().await {
                 tracing::warn!(%error, "cannot plan pulls");
             }
@@ -79,6 +90,20 @@ impl Pulls {
             }
         }
         while working.join_next().await.is_some() {}
+    }
+
+    /// Forgets answers that nobody can ask for again in good faith.
+    async fn forget_answers(&self) {
+        loop {
+            match forget_older_than(&self.store, ANSWERS_KEPT, ANSWERS_MAX).await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot forget old answers");
+                    return;
+                }
+            }
+        }
     }
 
     /// Plans the pulls that are due. Those that were missed while nothing ran become one.
@@ -124,7 +149,7 @@ impl Pulls {
             if self.at_work().contains(&uid) {
                 continue;
             }
-            let name = format!("pull-{}", uid.simple());
+            let name = runs::lease_name(uid);
             let ttl = self.config.lease;
             let Some(lease) = self.leases.try_acquire(&name, self.holder, ttl).await? else {
                 continue;

@@ -72,7 +72,9 @@ pub(super) async fn work(
             return Ok(());
         };
         let position = Position::read(&source.position);
-        let source = RegisteredSource::from_row(source)?;
+        let mut source = RegisteredSource::from_row(source)?;
+        let baselines = pulls.intake.sources().baselines();
+        source.baseline = baselines.in_force(&source.tenant, &source.id).await?;
         if source.paused || shutdown.is_cancelled() {
             return Ok(());
         }
@@ -96,29 +98,31 @@ pub(super) async fn work(
 
 impl Run<'_> {
     async fn pages(&mut self, position: Option<Position>) -> Result<End, Stop> {
-        let Some(contract) = self.source.contract.clone() else {
-            return Ok(End::Failed("the source has no contract".into()));
-        };
         let opener = self.pulls.opener.clone();
-        let definition = self.source.definition.clone();
-        let tenant = self.source.tenant.clone();
-        let opening = |progress| Opening {
-            tenant: &tenant,
-            definition: &definition,
-            contract: &contract,
-            progress,
-            position: position.as_ref(),
-            rows_max: None,
-        };
         let mut progress = Progress::read(&self.row.progress);
         if self.row.state == RunState::Planned {
-            progress = match opener.begin(&opening(&Progress::Start)) {
+            progress = match opener.begin(&self.source.definition, position.as_ref()) {
                 Ok(progress) => progress,
                 Err(fault) => return Ok(End::Failed(fault.to_string())),
             };
             self.begin(&progress).await?;
         }
-        let mut puller = match opener.open(&opening(&progress)) {
+        let tenant = match self.tenant().await? {
+            Ok(tenant) => tenant,
+            Err(error) => return Ok(End::Failed(error.to_string())),
+        };
+        let opened = opener.open(&Opening {
+            intake: &self.pulls.intake,
+            tenant: &tenant,
+            id: &self.source.id,
+            uid: self.source.uid,
+            definition: &self.source.definition,
+            terms: &self.source.terms(),
+            progress: &progress,
+            position: position.as_ref(),
+            rows_max: None,
+        });
+        let mut puller = match opened {
             Ok(puller) => puller,
             Err(fault) => return Ok(End::Failed(fault.to_string())),
         };
