@@ -156,8 +156,8 @@ async fn pull(cluster: &mut Cluster, tenant: &str, source: Source) -> u32 {
         assert_eq!(receipts.accepted, ROWS as i64, "{tenant}: {receipts:?}");
     }
     story.settle().await.unwrap();
-    let lake = lake_query::LakeQuery::open(&cluster.folder().join("lake"));
-    let lake = lake.await.unwrap();
+    let folder = cluster.folder().join("lake");
+    let lake = lake_query::LakeQuery::open(&folder).await.unwrap();
     for sql in [
         "SELECT event_id FROM events",
         "SELECT DISTINCT event_id FROM events",
