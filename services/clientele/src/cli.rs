@@ -500,6 +500,13 @@ pub(crate) enum AdminCommand {
     },
     /// Replays the lake into fresh states and puts them in the place of those that differ, while the suite runs.
     Rebuild,
+    /// Copies everything that the embedded suite keeps, but its keys, into a folder, while it runs or not.
+    Backup(Backup),
+    /// Puts a backup into a data folder that holds nothing; the suite must not run.
+    Restore(Restore),
+    /// Sets the lake back to fit databases that were restored to an earlier moment on their server, and begins new lanes and
+    /// a new cache epoch. No service may run. Settings are those of all five services, a table each.
+    Realign,
     /// Creates the tenant that --tenant names; its time zone and currency can never change.
     CreateTenant(CreateTenant),
     /// Asks a running service whether it serves; exits with an error when it does not.
@@ -524,6 +531,35 @@ pub(crate) struct Health {
     /// Private key of the certificate, a PEM file.
     #[arg(long, value_name = "FILE", requires = "certificate")]
     pub(crate) key: Option<PathBuf>,
+}
+
+/// Arguments of `admin backup`.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// Folder to write the backup to; absent or empty.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Folder to write the keys to; absent or empty. A backup holds none, and is of no use without them. Keep them in
+    /// another place.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys_to: Option<PathBuf>,
+    /// Folder of the embedded suite.
+    #[arg(long, value_name = "DIR", default_value = ".clientele")]
+    pub(crate) data_dir: PathBuf,
+}
+
+/// Arguments of `admin restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// Folder of the backup.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: PathBuf,
+    /// Folder of the keys. Default: those that lie in the data folder already.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys_from: Option<PathBuf>,
+    /// Folder of the embedded suite; absent, or empty but for the keys.
+    #[arg(long, value_name = "DIR", default_value = ".clientele")]
+    pub(crate) data_dir: PathBuf,
 }
 
 /// Arguments of `admin create-tenant`.

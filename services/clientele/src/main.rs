@@ -1,5 +1,6 @@
 //! The `clientele` binary: the command line, any one service, or all five in one process.
 
+mod backup;
 mod cli;
 mod clients;
 mod commands;
@@ -61,9 +62,19 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Admin(AdminCommand::Migrate { service, data_dir }) => {
             commands::admin::migrate(service, &data_dir, config).await
         }
+<<<<<<< HEAD
         Command::Admin(AdminCommand::Health(health)) => {
             interrupt::unless_stopped(commands::health::run(health, output)).await
         }
+=======
+        Command::Admin(AdminCommand::Backup(command)) => {
+            Box::pin(backup::backup(command, config, output)).await
+        }
+        Command::Admin(AdminCommand::Restore(command)) => {
+            Box::pin(backup::restore(command, config, output)).await
+        }
+        Command::Admin(AdminCommand::Realign) => Box::pin(backup::realign(config, output)).await,
+>>>>>>> c6177e5 (Back the embedded suite up while it runs, restore it, and set the lake back to fit a restored database)
         command => {
             let clients = Clients::new(Endpoints::parse(&cli.endpoint)?, &cli.tenant)?;
             interrupt::unless_stopped(call(&clients, command, output)).await
@@ -94,7 +105,16 @@ async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyho
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Simulate(_)
+<<<<<<< HEAD
         | Command::Admin(AdminCommand::Migrate { .. } | AdminCommand::Health(_)) => {
+=======
+        | Command::Admin(
+            AdminCommand::Migrate { .. }
+            | AdminCommand::Backup(_)
+            | AdminCommand::Restore(_)
+            | AdminCommand::Realign,
+        ) => {
+>>>>>>> c6177e5 (Back the embedded suite up while it runs, restore it, and set the lake back to fit a restored database)
             anyhow::bail!("this command calls no service")
         }
     }

@@ -1,5 +1,6 @@
 //! The embedded suite: five services in one process, on loopback, with SQLite, an in-process cache and a local lake.
 
+use crate::backup::RESTORING;
 use crate::cli::ServiceName;
 use crate::clients::Endpoints;
 use crate::host::{self, Host, open};
@@ -190,6 +191,12 @@ pub(crate) fn prepare(folder: &Path) -> anyhow::Result<PathBuf> {
             folder.display()
         );
     }
+    if folder.join(RESTORING).exists() {
+        bail!(
+            "the restoration of the folder {} has not ended: repeat 'clientele admin restore'",
+            folder.display()
+        );
+    }
     for name in ["lake", "uploads", "keys"] {
         create(&folder.join(name))?;
     }
@@ -223,6 +230,19 @@ pub(crate) struct Defaults<'a> {
 }
 
 impl<'a> Defaults<'a> {
+    /// Moves the defaults to a folder, and to the endpoints that are given.
+    pub(crate) fn new(
+        folder: PathBuf,
+        endpoints: HashMap<ServiceName, SocketAddr>,
+        settings: &'a Embedded,
+    ) -> Self {
+        Self {
+            folder,
+            endpoints,
+            settings,
+        }
+    }
+
     /// Returns the settings of a service.
     pub(crate) fn of<T: serde::de::DeserializeOwned>(
         &self,

@@ -3,6 +3,7 @@
 //! Read [`domain`] first: it decides what becomes of an event. [`file`] reads files row by row, [`sources`] knows where data
 //! comes from, [`store`] keeps the log, [`jobs`] bring events from the log to profile and to the lake, [`rpc`] serves callers.
 
+pub mod backup;
 pub mod baselines;
 pub mod config;
 pub mod domain;

@@ -216,9 +216,16 @@ impl Applier {
     }
 
     /// Takes what dispatchers tell of idle lanes.
-    pub(crate) async fn report(&self, lanes: &[(String, i64, i64)]) -> Result<(), Error> {
+    pub(crate) async fn report(
+        &self,
+        lanes: &[(String, i64, i64)],
+        beginning: bool,
+    ) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         for (lane, applied_batch, complete_through_ms) in lanes {
+            if beginning {
+                lanes::check(&tx, lane, *applied_batch).await?;
+            }
             lanes::report(&tx, lane, *applied_batch, *complete_through_ms).await?;
         }
         let watermark = lanes::complete_through(&tx).await?;

@@ -41,6 +41,16 @@ pub enum Error {
         /// The batch that was sent.
         number: i64,
     },
+    /// A dispatcher is about to begin and is not where this service is: one of the two was restored without the other.
+    #[error("lane {lane:?} is at batch {last} here and at {told} there: they are not of the same backup")]
+    LaneMismatch {
+        /// The lane.
+        lane: String,
+        /// Its newest batch.
+        last: i64,
+        /// The newest batch that the dispatcher knows to be applied.
+        told: i64,
+    },
     /// The answers of an old batch are no longer kept.
     #[error("answers of batch {number} of lane {lane:?} are no longer kept")]
     BatchForgotten {
@@ -99,6 +109,7 @@ impl Fault for Error {
             Self::TenantNotFound(_) | Self::CustomerNotFound => Code::NotFound,
             Self::TenantSuspended(_)
             | Self::BatchOutOfOrder { .. }
+            | Self::LaneMismatch { .. }
             | Self::BatchForgotten { .. } => Code::FailedPrecondition,
             Self::TenantExists(_) => Code::AlreadyExists,
             Self::EtagMismatch | Self::Fenced { .. } => Code::Aborted,
@@ -120,6 +131,7 @@ impl Fault for Error {
             Self::CustomerNotFound => "CUSTOMER_NOT_FOUND",
             Self::FeatureUnknown(_) => "FEATURE_UNKNOWN",
             Self::BatchOutOfOrder { .. } => "BATCH_OUT_OF_ORDER",
+            Self::LaneMismatch { .. } => "LANE_MISMATCH",
             Self::BatchForgotten { .. } => "BATCH_FORGOTTEN",
             Self::Fenced { .. } => "FENCED",
             Self::PositionExpired { .. } => "POSITION_EXPIRED",
@@ -147,7 +159,7 @@ impl Fault for Error {
             | Self::TenantExists(tenant) => {
                 vec![("tenant".to_owned(), tenant.clone())]
             }
-            Self::BatchOutOfOrder { lane, last, .. } => {
+            Self::BatchOutOfOrder { lane, last, .. } | Self::LaneMismatch { lane, last, .. } => {
                 vec![
                     ("lane".to_owned(), lane.clone()),
                     ("last_number".to_owned(), last.to_string()),

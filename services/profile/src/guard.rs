@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::error::Error;
 
 /// Name under which the cache's epoch is kept.
-const EPOCH: &str = "feature_cache";
+pub(crate) const EPOCH: &str = "feature_cache";
 
 /// A customer's new entry, for after the commit.
 #[derive(Debug)]

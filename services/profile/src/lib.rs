@@ -21,6 +21,7 @@ use runtime::server::Shutdown;
 use tonic::service::Routes;
 
 mod apply;
+pub mod backup;
 mod config;
 pub mod domain;
 mod error;

@@ -10,6 +10,7 @@ pub mod events;
 pub mod identity;
 mod properties;
 mod replay;
+mod set_back;
 mod table;
 
 pub use append::{Appended, Transaction};

@@ -8,3 +8,5 @@ mod append;
 mod replay;
 #[path = "lake/rows.rs"]
 mod rows;
+#[path = "lake/set_back.rs"]
+mod set_back;

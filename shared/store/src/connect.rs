@@ -68,6 +68,11 @@ impl Store {
         &self.reader
     }
 
+    /// Returns the connections that may write, for what cannot stand in a transaction.
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
     /// Tells the kind of database.
     pub fn backend(&self) -> Backend {
         self.backend

@@ -34,6 +34,10 @@ impl Leases {
         Self { store }
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Takes the lease for `ttl` if it is free, ran out, or is held by the same holder already (its earlier leases are
     /// then fenced off). Returns nothing while another holds it.
     pub async fn try_acquire(
@@ -77,6 +81,22 @@ impl Leases {
         let renewed = sql::execute(&tx, &renew, values).await?;
         tx.commit().await?;
         Ok(renewed == 1)
+    }
+
+    /// Waits until no lease holds any more, as after the end of every process that had one. Fails with
+    /// [`StoreError::Conflict`] when one still holds after `limit`: somebody is at work.
+    pub async fn wait_until_free(&self, limit: Duration) -> Result<(), StoreError> {
+        let begun = std::time::Instant::now();
+        let now = sql::now_ms(self.store.reader().get_database_backend());
+        let held = format!("SELECT name FROM leases WHERE expires_ms > {now} ORDER BY name LIMIT 1");
+        while let Some(row) = sql::query_one(self.store.reader(), &held, []).await? {
+            if begun.elapsed() > limit {
+                let name: String = sql::get(&row, "name")?;
+                return Err(StoreError::Conflict(format!("{name} is still held")));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
     }
 
     /// Gives the lease up, so that another may take it at once. Does nothing when it is lost already.

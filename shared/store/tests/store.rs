@@ -8,6 +8,7 @@ mod store {
     mod group;
     mod leases;
     mod operations;
+    mod pause;
     mod requests;
     mod transactions;
 }

@@ -54,7 +54,8 @@ impl Dispatcher {
     }
 
     /// Tells profile of all lanes before it hears of any: its watermark is that of the slowest lane it knows, so a lane that
-    /// it does not know would make it promise too much.
+    /// it does not know would make it promise too much. Fails when a lane is not where profile has it: then one of the two
+    /// databases was restored without the other, and dispatching would lose or double events.
     async fn announce(&self) -> Result<(), StepError> {
         let tell = || async {
             let told = |lane: Lane| LaneWatermark {
@@ -62,19 +63,19 @@ impl Dispatcher {
                 applied_batch: lane.applied_batch,
                 complete_through: Some(runtime::time::to_proto(lane.through)),
             };
-            self.report(self.log.lanes().await?.into_iter().map(told).collect())
-                .await
+            let lanes = self.log.lanes().await?.into_iter().map(told).collect();
+            self.report(lanes, true).await
         };
         self.announced.get_or_try_init(tell).await.map(|_| ())
     }
 
-    async fn report(&self, lanes: Vec<LaneWatermark>) -> Result<(), StepError> {
+    async fn report(&self, lanes: Vec<LaneWatermark>, beginning: bool) -> Result<(), StepError> {
         let neighbour = |status: tonic::Status| {
             StepError::Neighbour(format!("profile takes no watermark: {status}"))
         };
         self.profile
             .clone()
-            .report_watermarks(ReportWatermarksRequest { lanes })
+            .report_watermarks(ReportWatermarksRequest { lanes, beginning })
             .await
             .map_err(neighbour)?;
         Ok(())
@@ -184,7 +185,7 @@ impl Dispatcher {
             applied_batch,
             complete_through: Some(runtime::time::to_proto(through)),
         };
-        self.report(vec![watermark]).await?;
+        self.report(vec![watermark], false).await?;
         self.told
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

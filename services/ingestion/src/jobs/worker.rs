@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use runtime::server::Shutdown;
 use store::StoreError;
 use store::lease::{Lease, Leases};
+use store::pause::LOOK_AGAIN;
 use uuid::Uuid;
 
 use crate::store::LogError;
@@ -71,6 +72,10 @@ pub async fn run_lane(
     let name = format!("{}-{lane}", worker.name());
     let mut backoff = pace.backoff_min;
     while !shutdown.is_cancelled() {
+        if matches!(leases.is_paused().await, Ok(true)) {
+            sleep_unless(&shutdown, LOOK_AGAIN).await;
+            continue;
+        }
         let pause = match leases.try_acquire(&name, holder, pace.lease).await {
             Ok(Some(lease)) => {
                 let worked =
@@ -98,7 +103,7 @@ pub async fn run_lane(
     }
 }
 
-/// Works while the lease is held.
+/// Works while the lease is held; ends when a pause is asked for.
 async fn hold(
     worker: &dyn LaneWorker,
     lane: i32,
@@ -109,7 +114,14 @@ async fn hold(
     backoff: &mut Duration,
 ) -> Result<(), StepError> {
     let mut renewed = Instant::now();
+    let mut looked = Instant::now();
     while !shutdown.is_cancelled() {
+        if looked.elapsed() > LOOK_AGAIN {
+            if leases.is_paused().await.map_err(LogError::from)? {
+                return Ok(());
+            }
+            looked = Instant::now();
+        }
         if renewed.elapsed() > pace.lease / 3 {
             if !leases
                 .renew(lease, pace.lease)

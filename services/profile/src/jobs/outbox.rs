@@ -19,11 +19,18 @@ use crate::metrics::Metrics;
 use crate::store::outbox::{self, OutboxLine};
 
 /// Name of the lease.
-const LEASE: &str = "identity_outbox";
+pub(crate) const LEASE: &str = "identity_outbox";
+/// Setting that holds the id by which the lake knows this database's lines.
+pub(crate) const LOG_ID: &str = "identity_log_id";
 /// How long the lease is held without renewal.
 const LEASE_TTL: Duration = Duration::from_secs(5);
 /// Most lines in one append.
 const LINES_MAX: i64 = 50_000;
+
+/// Returns the writer's name in the lake.
+pub(crate) fn app_id(log_id: &str) -> String {
+    format!("identity-{log_id}")
+}
 
 /// Appends identity lines.
 pub(crate) struct Outbox {
@@ -41,6 +48,10 @@ impl Job for Outbox {
     /// Appends everything that waits, if this process holds the lease.
     async fn run(&mut self) -> Result<(), Error> {
         while outbox::waiting(&self.store).await? {
+            if self.leases.is_paused().await? {
+                self.release().await;
+                return Ok(());
+            }
             let Some(lease) = self.hold().await? else {
                 return Ok(());
             };
@@ -59,14 +70,10 @@ impl Job for Outbox {
 impl Outbox {
     /// Prepares the job. The lake knows this database's lines by an id that is drawn once.
     pub(crate) async fn open(store: Store, lake: Lake, metrics: Metrics) -> Result<Self, Error> {
-        let log_id = outbox::fixed_setting(
-            &store,
-            "identity_log_id",
-            Uuid::now_v7().simple().to_string(),
-        )
-        .await?;
+        let first = Uuid::now_v7().simple().to_string();
+        let log_id = outbox::fixed_setting(&store, LOG_ID, first).await?;
         let leases = Leases::new(store.clone());
-        let app_id = format!("identity-{log_id}");
+        let app_id = app_id(&log_id);
         Ok(Self {
             store,
             leases,

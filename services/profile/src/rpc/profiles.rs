@@ -62,9 +62,11 @@ impl ProfileService for Profiles {
         &self,
         request: Request<ReportWatermarksRequest>,
     ) -> Result<Response<ReportWatermarksResponse>, Status> {
-        let lanes = read_report(request.into_inner())?;
+        let request = request.into_inner();
+        let beginning = request.beginning;
+        let lanes = read_report(request)?;
         if !lanes.is_empty() {
-            self.0.applier.report(&lanes).await?;
+            self.0.applier.report(&lanes, beginning).await?;
         }
         Ok(Response::new(ReportWatermarksResponse {}))
     }

@@ -137,6 +137,25 @@ pub(crate) async fn raise_watermark(
     Ok(())
 }
 
+/// Fails unless a lane is at the batch that its dispatcher knows to be applied, or at the one after it, whose answer did
+/// not arrive.
+pub(crate) async fn check(tx: &WriteTx, lane: &str, applied_batch: i64) -> Result<(), Error> {
+    let text = "SELECT number FROM lanes WHERE lane = $1";
+    let row = sql::query_one(tx, text, [lane.into()]).await?;
+    let last: i64 = row
+        .map(|row| sql::get(&row, "number"))
+        .transpose()?
+        .unwrap_or_default();
+    if last == applied_batch || last == applied_batch.saturating_add(1) {
+        return Ok(());
+    }
+    Err(Error::LaneMismatch {
+        lane: lane.to_owned(),
+        last,
+        told: applied_batch,
+    })
+}
+
 /// Raises the watermark of a lane that has had nothing new, if `applied_batch` is its newest batch. A lane that was never
 /// heard of is added when it says that it has sent nothing yet.
 pub(crate) async fn report(

@@ -27,7 +27,7 @@ pub(crate) struct OutboxLine {
 }
 
 /// Number through which lines are claimed: an append covers a claim, whoever repeats it.
-const CLAIMED: &str = "identity_claimed";
+pub(crate) const CLAIMED: &str = "identity_claimed";
 
 /// Tells whether any line waits.
 pub(crate) async fn waiting(store: &Store) -> Result<bool, Error> {

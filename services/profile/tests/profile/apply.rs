@@ -225,7 +225,10 @@ async fn tells_the_watermark_of_the_slowest_lane(mut world: World) {
     ];
     world
         .profiles
-        .report_watermarks(ReportWatermarksRequest { lanes })
+        .report_watermarks(ReportWatermarksRequest {
+            lanes,
+            beginning: false,
+        })
         .await
         .expect("report");
 
@@ -241,7 +244,10 @@ async fn tells_the_watermark_of_the_slowest_lane(mut world: World) {
     let lanes = vec![lane("lane-0", 1, now), lane("lane-1", 0, now)];
     world
         .profiles
-        .report_watermarks(ReportWatermarksRequest { lanes })
+        .report_watermarks(ReportWatermarksRequest {
+            lanes,
+            beginning: false,
+        })
         .await
         .expect("report");
     let fresh = world
