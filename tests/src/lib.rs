@@ -5,6 +5,7 @@ pub mod crash_points;
 pub mod ports;
 pub mod process;
 pub mod proxy;
+pub mod recovery;
 pub mod servers;
 pub mod suite;
 

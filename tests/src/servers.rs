@@ -18,8 +18,10 @@ const NOBODY: (u32, u32) = (65_534, 65_534);
 /// A PostgreSQL server.
 #[derive(Debug)]
 pub struct Postgres {
-    folder: TempDir,
-    binaries: PathBuf,
+    pub(crate) folder: TempDir,
+    pub(crate) binaries: PathBuf,
+    /// Settings beside those that every test has; they hold from the next start.
+    pub(crate) settings: Vec<String>,
     port: u16,
     process: Option<Process>,
 }
@@ -50,6 +52,7 @@ impl Postgres {
         let mut server = Self {
             folder,
             binaries,
+            settings: Vec::new(),
             port: ports::free()?,
             process: None,
         };
@@ -90,7 +93,7 @@ impl Postgres {
             "max_connections=300",
             "shared_buffers=64MB",
         ];
-        for setting in settings {
+        for setting in settings.into_iter().chain(self.settings.iter().map(String::as_str)) {
             command.arg("-c").arg(setting);
         }
         let mut process = Process::start("postgres", command, &self.folder.path().join("log"))?;
@@ -209,7 +212,7 @@ fn folder(prefix: &str) -> anyhow::Result<TempDir> {
 }
 
 /// Returns a command that runs as an unprivileged user.
-fn unprivileged(binary: &Path) -> anyhow::Result<Command> {
+pub(crate) fn unprivileged(binary: &Path) -> anyhow::Result<Command> {
     let mut command = Command::new(binary);
     command.current_dir("/");
     if is_root()? {

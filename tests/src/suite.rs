@@ -126,6 +126,11 @@ impl Embedded {
         })
     }
 
+    /// Kills it as a power cut would.
+    pub fn kill(mut self) {
+        self.process.kill();
+    }
+
     /// Stops it in order and tells how it ended.
     pub fn stop(mut self) -> anyhow::Result<std::process::ExitStatus> {
         self.process.signal("TERM")?;
@@ -274,6 +279,10 @@ impl Cluster {
             .entry(service)
             .or_default()
             .retain(|(known, _)| known != name);
+    }
+
+    pub(crate) fn settings(&self) -> &BTreeMap<&'static str, Vec<(String, String)>> {
+        &self.settings
     }
 
     fn command(&self, service: &str, args: &[&str]) -> anyhow::Result<Command> {

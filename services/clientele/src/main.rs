@@ -62,11 +62,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Admin(AdminCommand::Migrate { service, data_dir }) => {
             commands::admin::migrate(service, &data_dir, config).await
         }
-<<<<<<< HEAD
         Command::Admin(AdminCommand::Health(health)) => {
             interrupt::unless_stopped(commands::health::run(health, output)).await
         }
-=======
         Command::Admin(AdminCommand::Backup(command)) => {
             Box::pin(backup::backup(command, config, output)).await
         }
@@ -74,7 +72,6 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             Box::pin(backup::restore(command, config, output)).await
         }
         Command::Admin(AdminCommand::Realign) => Box::pin(backup::realign(config, output)).await,
->>>>>>> c6177e5 (Back the embedded suite up while it runs, restore it, and set the lake back to fit a restored database)
         command => {
             let clients = Clients::new(Endpoints::parse(&cli.endpoint)?, &cli.tenant)?;
             interrupt::unless_stopped(call(&clients, command, output)).await
@@ -105,16 +102,13 @@ async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyho
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Simulate(_)
-<<<<<<< HEAD
-        | Command::Admin(AdminCommand::Migrate { .. } | AdminCommand::Health(_)) => {
-=======
         | Command::Admin(
             AdminCommand::Migrate { .. }
+            | AdminCommand::Health(_)
             | AdminCommand::Backup(_)
             | AdminCommand::Restore(_)
             | AdminCommand::Realign,
         ) => {
->>>>>>> c6177e5 (Back the embedded suite up while it runs, restore it, and set the lake back to fit a restored database)
             anyhow::bail!("this command calls no service")
         }
     }

@@ -4,6 +4,7 @@
     reason = "a test may stop at what must not happen"
 )]
 
+mod backup;
 mod bad_input;
 mod cluster;
 mod crashes;
