@@ -8,15 +8,18 @@ Run by tests/run. Needs grpcio, grpcio-tools, PyYAML, openssl, helm in HELM, the
 CLIENTELE_TEST_POSTGRES and CLIENTELE_TEST_REDIS.
 """
 
+import base64
+import json
 import os
 import pathlib
 import re
-import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 import uuid
 
 import yaml
@@ -204,7 +207,7 @@ class Release(journey.Journey):
         journey.generate(str(stubs))
         values = folder / "values.yaml"
         replicas = {it: {"replicas": 2} for it in ["ingestion", "profile", "scoring", "segmentation", "campaign-recommendation"]}
-        values.write_text(yaml.safe_dump({"services": replicas, "drain": {"delaySeconds": 0}}))
+        values.write_text(yaml.safe_dump({"services": replicas, "drain": {"delaySeconds": 0}, "segmentEndpoint": {"enabled": True}}))
         manifests = render("-f", CHART / "overlays/small.yaml", "-f", values)
 
         cls.database = f"release_{uuid.uuid4().hex}"
@@ -258,6 +261,23 @@ class Release(journey.Journey):
             command, environment = self.cluster.command(container, root)
             told = run(*[self.cluster.settle(it, root, "") for it in command], env=environment)
             self.assertIn(f"{container['name']} serves at https://", told)
+
+    def test_client_libraries_may_send_over_tls(self):
+        from clientele.ingestion.v1 import source_service_pb2 as sources, source_service_pb2_grpc as sources_grpc
+
+        stub = sources_grpc.SourceServiceStub(self.channel("ingestion"))
+        source = sources.Source(push=sources.PushSource())
+        stub.CreateSource(sources.CreateSourceRequest(source_id="web", source=source), timeout=10)
+        key = stub.CreateWriteKey(sources.CreateWriteKeyRequest(parent="sources/web"), timeout=10).secret
+        authority = self.cluster.folder / "authority.crt"
+        authority.write_bytes(self.caller["ca.crt"])
+        context = ssl.create_default_context(cafile=str(authority))
+        for address in self.cluster.addresses[self.deployments["ingestion"]["metadata"]["name"]]:
+            event = {"messageId": f"m-{address}", "userId": "ann", "event": "Product Viewed", "properties": {"product_id": "p1"}}
+            request = urllib.request.Request(f"https://{address}:7106/v1/track", json.dumps(event).encode(), {"content-type": "application/json"})
+            request.add_header("authorization", "Basic " + base64.b64encode(f"{key}:".encode()).decode())
+            with urllib.request.urlopen(request, context=context, timeout=10) as answer:
+                self.assertEqual(json.load(answer), {"success": True})
 
     def test_refuses_who_has_no_certificate_of_its_authority(self):
         import grpc

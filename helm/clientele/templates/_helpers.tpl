@@ -95,6 +95,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 {{- if eq $service "ingestion" -}}
 {{- $_ := set $config "uploads" (dict "path" "/var/lib/clientele/uploads") -}}
+{{- $http := dict "enabled" $root.Values.segmentEndpoint.enabled -}}
+{{- if $root.Values.segmentEndpoint.enabled -}}
+{{- $_ := set $http "listen" "0.0.0.0:7106" -}}
+{{- $_ := set $http "tls" $tls -}}
+{{- end -}}
+{{- $_ := set $config "http" $http -}}
 {{- end -}}
 {{- $given := (get $root.Values.services $service).settings | default dict -}}
 {{- $all := mustMergeOverwrite $config (deepCopy $given) -}}
@@ -141,6 +147,10 @@ capabilities: {drop: [ALL]}
 {{- if $facts.cache }}
 - name: CLIENTELE_CACHE__URL
   valueFrom: {secretKeyRef: {name: {{ include "clientele.redisSecret" $root }}, key: {{ $root.Values.redis.key }}}}
+{{- end }}
+{{- range (get $root.Values.services .service).secretEnv }}
+- name: {{ .name }}
+  valueFrom: {secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}}
 {{- end }}
 {{- end -}}
 
