@@ -264,11 +264,15 @@ class Release(journey.Journey):
 
     def test_client_libraries_may_send_over_tls(self):
         from clientele.ingestion.v1 import source_service_pb2 as sources, source_service_pb2_grpc as sources_grpc
+        from clientele.profile.v1 import tenant_service_pb2 as tenants, tenant_service_pb2_grpc as tenants_grpc
 
+        shop = [("x-clientele-tenant", "web-shop")]
+        tenant = tenants.Tenant(tenant_id="web-shop", time_zone="Europe/Paris", currency_code="EUR")
+        tenants_grpc.TenantServiceStub(self.channel("profile")).CreateTenant(tenants.CreateTenantRequest(tenant=tenant), metadata=shop, timeout=10)
         stub = sources_grpc.SourceServiceStub(self.channel("ingestion"))
         source = sources.Source(push=sources.PushSource())
-        stub.CreateSource(sources.CreateSourceRequest(source_id="web", source=source), timeout=10)
-        key = stub.CreateWriteKey(sources.CreateWriteKeyRequest(parent="sources/web"), timeout=10).secret
+        stub.CreateSource(sources.CreateSourceRequest(source_id="web", source=source), metadata=shop, timeout=10)
+        key = stub.CreateWriteKey(sources.CreateWriteKeyRequest(parent="sources/web"), metadata=shop, timeout=10).secret
         authority = self.cluster.folder / "authority.crt"
         authority.write_bytes(self.caller["ca.crt"])
         context = ssl.create_default_context(cafile=str(authority))
