@@ -6,6 +6,7 @@ use sketch::{Column as Sketch, Keep, Lexicon, Salt};
 
 use super::baseline::Baseline;
 use super::contract::Contract;
+use super::learned::Place;
 use super::record::Record;
 
 /// Gathers what a baseline is computed from. A function of the multiset of records alone.
@@ -44,7 +45,13 @@ impl Lesson {
                 sketch.add(text, number, salt, keep);
             }
         }
-        observe_words(&mut self.lexicon, contract, record, salt);
+        let lexicon = &mut self.lexicon;
+        each_word(contract, record, salt, |place, hash, word| match place {
+            Place::Column(index) => lexicon.add_word(&contract.columns[index].name, hash, word),
+            Place::Dependency(rule, from) => {
+                lexicon.add_pair(&contract.dependencies[rule].id, from, hash, word);
+            }
+        });
     }
 
     /// Adds the day on which a record happened.
@@ -61,26 +68,31 @@ impl Lesson {
     }
 }
 
-/// Adds the words of a record and what goes together in it, for the columns and rules of the contract that learn from them.
-pub fn observe_words(lexicon: &mut Lexicon, contract: &Contract, record: &Record<'_>, salt: &Salt) {
+/// Calls `learn` with every word of a record that a rule of the contract learns of: where it belongs, its hash, and itself.
+pub fn each_word(
+    contract: &Contract,
+    record: &Record<'_>,
+    salt: &Salt,
+    mut learn: impl FnMut(Place, u64, &str),
+) {
     for (index, column) in contract.columns.iter().enumerate() {
         let checked = column
             .clean
             .as_ref()
             .is_some_and(|it| it.spelling.is_some());
         if checked && let Some(word) = record.uncleaned(index).0 {
-            lexicon.add_word(&column.name, salt.hash(word), word);
+            learn(Place::Column(index), salt.hash(word), word);
         }
     }
-    for dependency in &contract.dependencies {
+    for (rule, dependency) in contract.dependencies.iter().enumerate() {
         let texts = |index: &usize| record.uncleaned(*index).0;
         let Some(from) = joined(dependency.from.iter().map(texts)) else {
             continue;
         };
-        let Some(value) = record.uncleaned(dependency.to).0 else {
-            continue;
-        };
-        lexicon.add_pair(&dependency.id, salt.hash(&from), salt.hash(value), value);
+        if let Some(value) = record.uncleaned(dependency.to).0 {
+            let place = Place::Dependency(rule, salt.hash(&from));
+            learn(place, salt.hash(value), value);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod json;
 pub mod judge;
 pub mod kept;
 pub mod keys;
+pub mod learned;
 pub mod lesson;
 pub mod mapping;
 pub mod mask;

@@ -10,6 +10,7 @@ use super::contract::{Column, Constraints, Contract, Gaps, LogicalType};
 use super::decimal::currency_decimals;
 use super::draft::Draft;
 use super::keys::Keys;
+use super::learned::Learned;
 use super::quality::counts::{Dimension, FIELDS_MAX};
 use super::quality::delta::NO_DAY;
 use super::record::{Action, Correction, Record};
@@ -25,6 +26,8 @@ pub struct Watch {
     pub fields: Vec<Watched>,
     /// Whether records have further fields and a type that says which they may have: events without columns.
     pub open: bool,
+    /// Ids of the dependencies that are learned.
+    pub dependencies: Vec<String>,
     names: HashMap<String, usize>,
 }
 
@@ -54,6 +57,7 @@ impl Watch {
         Self {
             fields,
             open: false,
+            dependencies: Vec::new(),
             names,
         }
     }
@@ -149,6 +153,8 @@ pub struct Observation {
     pub time_us: i64,
     /// Whether it came in time; absent without a target.
     pub timely: Option<bool>,
+    /// Words from which rules learn what is usual; absent without such rules.
+    pub learned: Option<Box<Learned>>,
     text: String,
 }
 
@@ -183,6 +189,7 @@ impl Observation {
             day: NO_DAY,
             time_us: 0,
             timely: None,
+            learned: None,
             text: String::new(),
         }
     }
@@ -286,6 +293,7 @@ pub fn observe(contract: &Contract, keys: &Keys, record: &Record<'_>) -> Option<
         };
         seen.values.push(value);
     }
+    seen.learned = Learned::of(contract, record, keys.salt());
     let change = |it: &super::record::Change| (it.column, it.what);
     seen.changes = record.changes.iter().map(change).collect();
     for Correction {

@@ -4,7 +4,6 @@ use api::ingestion::{Baseline as Message, FitBaselineRequest, GetBaselineRequest
 use prost::Message as _;
 use runtime::context::TenantId;
 use runtime::fault::{Fault, Violations};
-use sketch::Lexicon;
 use store::{Store, StoreError, idempotency};
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -90,7 +89,7 @@ pub(super) async fn fit_baseline(
     let asked = [&request.source, &request.from_day, &request.to_day];
     Ok(
         keep(store, tenant, &source, request_id, &digest(asked), || {
-            fit(&days, &Lexicon::default())
+            fit(&days)
         })
         .await?,
     )

@@ -314,6 +314,14 @@ async fn streaming_estimates_equal_the_batch_answer() {
             (numbers.min, numbers.max),
             (exact[0], exact[exact.len() - 1])
         );
+
+        // What goes together was learned on the stream as well, and is in force at once.
+        let mut broken = sales[100].clone();
+        (broken[0], broken[4]) = ("broken".into(), "Leeds".into());
+        broken[5] = "l1".into();
+        let receipts = ingestion.ingest(vec![record(&broken, "streamed")]).await;
+        assert_eq!(codes(&receipts), "q");
+        assert_eq!(receipts[0].violations[0].reason, "DEPENDENCY_BROKEN");
         ingestion.stop().await;
     })
     .await;

@@ -154,7 +154,8 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         .flat_map(|rule| rule.columns.iter().copied())
         .chain(settled)
         .collect();
-    let watch = Watch::of_columns(&columns, &weights.may_be_missing, &related);
+    let mut watch = Watch::of_columns(&columns, &weights.may_be_missing, &related);
+    watch.dependencies = dependencies.iter().map(|it| it.id.clone()).collect();
     Some(Contract {
         digest: [0; 32],
         id,

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use api::ingestion::{Baseline as Message, FieldBaseline, NumberSummary};
 use chrono::{DateTime, Utc};
-use sketch::{Column, Lexicon};
+use sketch::Column;
 
 use super::delta::{Day, Days, NO_DAY};
 use super::report::date;
 use crate::domain::baseline::Baseline;
 
 /// Computes a baseline from the accepted records of a period; `None` when there is none.
-pub fn fit(days: &Days, lexicon: &Lexicon) -> Option<Baseline> {
+pub fn fit(days: &Days) -> Option<Baseline> {
     let mut sum = Day::default();
     days.0.values().for_each(|day| sum.merge(day));
     let columns: BTreeMap<String, Column> = sum.columns;
@@ -24,7 +24,7 @@ pub fn fit(days: &Days, lexicon: &Lexicon) -> Option<Baseline> {
         .filter(|day| *day != NO_DAY);
     let first = told.next();
     let period = first.map(|first| (first, told.next_back().unwrap_or(first)));
-    Some(Baseline::fit(&columns, lexicon, period))
+    Some(Baseline::fit(&columns, &sum.lexicon, period))
 }
 
 /// Returns a baseline as a message.

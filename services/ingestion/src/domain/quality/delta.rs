@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use prost::Message;
-use sketch::Column;
+use sketch::{Column, Lexicon};
 
 use super::counts::DayCounts;
 
@@ -17,6 +17,8 @@ pub struct Day {
     pub counts: DayCounts,
     /// Sketches by field.
     pub columns: BTreeMap<String, Column>,
+    /// Words and pairs of accepted records from which rules learn what is usual.
+    pub lexicon: Lexicon,
     /// Time of the newest accepted event, microseconds since 1970; 0 when there is none.
     pub last_us: i64,
 }
@@ -46,12 +48,16 @@ struct StoredDay {
     columns: BTreeMap<String, Vec<u8>>,
     #[prost(int64, tag = "4")]
     last_us: i64,
+    #[prost(bytes = "vec", tag = "5")]
+    lexicon: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct StoredColumns {
     #[prost(btree_map = "string, bytes", tag = "1")]
     columns: BTreeMap<String, Vec<u8>>,
+    #[prost(bytes = "vec", tag = "2")]
+    lexicon: Vec<u8>,
 }
 
 impl Day {
@@ -66,6 +72,7 @@ impl Day {
                 }
             }
         }
+        self.lexicon.merge(&other.lexicon);
         self.last_us = self.last_us.max(other.last_us);
         left_out
             .iter()
@@ -81,11 +88,11 @@ impl Day {
 
     /// Returns the stored forms of counts and sketches.
     pub fn to_bytes(&self) -> (Vec<u8>, Vec<u8>) {
-        let columns = stored(&self.columns);
-        (
-            self.counts.encode_to_vec(),
-            StoredColumns { columns }.encode_to_vec(),
-        )
+        let sketches = StoredColumns {
+            columns: stored(&self.columns),
+            lexicon: stored_lexicon(&self.lexicon),
+        };
+        (self.counts.encode_to_vec(), sketches.encode_to_vec())
     }
 
     /// Reads the stored forms; the newest time is kept beside them.
@@ -94,6 +101,7 @@ impl Day {
         Ok(Self {
             counts: counts_from_bytes(counts)?,
             columns: read(stored.columns)?,
+            lexicon: read_lexicon(&stored.lexicon)?,
             last_us: 0,
         })
     }
@@ -123,6 +131,7 @@ impl Days {
             day: *day,
             counts: figures.counts.clone(),
             columns: stored(&figures.columns),
+            lexicon: stored_lexicon(&figures.lexicon),
             last_us: figures.last_us,
         };
         StoredDays {
@@ -139,17 +148,34 @@ impl Days {
             day,
             counts,
             columns,
+            lexicon,
             last_us,
         } in stored.days
         {
             let figures = Day {
                 counts,
                 columns: read(columns)?,
+                lexicon: read_lexicon(&lexicon)?,
                 last_us,
             };
             days.insert(day, figures);
         }
         Ok(Self(days))
+    }
+}
+
+/// Returns the stored form of a lexicon: nothing for an empty one.
+fn stored_lexicon(lexicon: &Lexicon) -> Vec<u8> {
+    match lexicon.is_empty() {
+        true => Vec::new(),
+        false => lexicon.to_bytes(),
+    }
+}
+
+fn read_lexicon(bytes: &[u8]) -> Result<Lexicon, Malformed> {
+    match bytes {
+        [] => Ok(Lexicon::default()),
+        bytes => Lexicon::from_bytes(bytes).map_err(|_| Malformed),
     }
 }
 

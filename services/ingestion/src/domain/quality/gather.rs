@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use sketch::{Column, Values};
+use sketch::{Column, Lexicon, Values};
 
 use super::counts::{DayCounts, FieldCounts};
 use super::delta::{Day, Days};
@@ -43,6 +43,7 @@ struct Sum {
     last_us: i64,
     fields: Vec<Field>,
     others: BTreeMap<String, Field>,
+    lexicon: Lexicon,
 }
 
 /// Sum of the values of a field.
@@ -125,6 +126,7 @@ impl Sum {
             counts: DayCounts::default(),
             last_us: 0,
             others: BTreeMap::new(),
+            lexicon: Lexicon::default(),
         }
     }
 
@@ -135,6 +137,11 @@ impl Sum {
         self.last_us = self.last_us.max(seen.time_us);
         if let Some(timely) = seen.timely {
             self.counts.timely.check(timely);
+        }
+        if kind == Kind::Accepted
+            && let Some(learned) = &seen.learned
+        {
+            learned.add_to(&self.watch, &mut self.lexicon);
         }
         let name = seen.kind.as_ref().map_or("", |range| seen.text(range));
         let event = self.watch.open.then_some(name);
@@ -214,6 +221,7 @@ impl Sum {
         let mut day = Day {
             counts: self.counts,
             columns: BTreeMap::new(),
+            lexicon: self.lexicon,
             last_us: self.last_us,
         };
         let names = self.watch.fields.iter().map(|field| field.name.clone());
