@@ -9,6 +9,10 @@ mod cleaning;
 mod events;
 #[path = "ingestion/files.rs"]
 mod files;
+#[path = "ingestion/forms.rs"]
+mod forms;
+#[path = "ingestion/fuzz/mod.rs"]
+mod fuzz;
 #[path = "ingestion/harness.rs"]
 mod harness;
 #[path = "ingestion/limits.rs"]

@@ -1,8 +1,8 @@
 //! The rows of a file as drafts of events.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use super::columnar::Columnar;
 use super::delimited::{Delimited, Record, Separator};
@@ -115,6 +115,21 @@ impl<'a> Rows<'a> {
                 )))
             }
             Reader::Lines(_) => self.next_line(),
+        }
+    }
+
+    /// Reads the next record and does nothing with it. Returns false at the end of the file.
+    pub fn skip_row(&mut self) -> Result<bool, FileFault> {
+        match &mut self.reader {
+            Reader::Columnar(reader) => reader.next(),
+            Reader::Delimited(reader) => {
+                let more = reader.next(&mut self.record)?;
+                if more {
+                    self.record.cells(&self.name)?;
+                }
+                Ok(more)
+            }
+            Reader::Lines(reader) => Ok(reader.next()?.is_some()),
         }
     }
 
