@@ -15,8 +15,12 @@ mod forms;
 mod fuzz;
 #[path = "ingestion/harness.rs"]
 mod harness;
+#[path = "ingestion/hospital.rs"]
+mod hospital;
 #[path = "ingestion/limits.rs"]
 mod limits;
+#[path = "ingestion/one_path.rs"]
+mod one_path;
 #[path = "ingestion/peer.rs"]
 mod peer;
 #[path = "ingestion/profiles.rs"]

@@ -103,7 +103,7 @@ async fn cdnow_is_imported_whole() {
 const FILES: &[(&str, usize, usize)] = &[
     ("attribution_pathdata", 10_000, 0),
     ("cdnow", 6919, 0),
-    ("dq_hospital", 1000, 0),
+    ("dq_hospital", 1000, 92),
     ("er_febrl", 5000, 0),
     ("groceries", 9835, 0),
     ("hillstrom", 32_000, 0),

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::Pulls;
 use crate::domain::judge::{Judged, Tenant};
+use crate::domain::terms::Terms;
 use crate::pull::cursor::write;
 use crate::pull::{self, Next, Opening, Page, Position, Progress, PullFault, Puller};
 use crate::sources::RegisteredSource;
@@ -194,7 +195,11 @@ impl Run<'_> {
             Err(error) => return Ok(Some(error.to_string())),
         };
         let records = page.records;
-        let terms = self.source.terms();
+        let terms = Terms {
+            contract: self.source.contract.clone(),
+            revision: self.source.revision,
+            ..self.pulls.intake.terms(&tenant, &self.source.id, None).await?
+        };
         let (intake, id) = (self.pulls.intake.clone(), self.source.id.clone());
         let judging = {
             let (intake, tenant) = (intake.clone(), tenant.clone());
