@@ -123,12 +123,12 @@ install_packages() {
 
 install_python() {
     local venv=$cache/python
-    "$venv/bin/python" -c 'import grpc, grpc_tools, kubernetes_validate, yaml' 2>/dev/null && return 0
+    "$venv/bin/python" -c 'import grpc, grpc_tools, kubernetes_validate, yaml, segment.analytics, deltalake' 2>/dev/null && return 0
     say "installing Python packages into $venv"
     rm -rf "$venv"
     python3 -m venv "$venv" &&
         "$venv/bin/pip" install -q --disable-pip-version-check "grpcio>=$grpcio_version" "grpcio-tools>=$grpcio_version" \
-            pyyaml "kubernetes-validate>=1.37.0" </dev/null
+            pyyaml "kubernetes-validate>=1.37.0" "segment-analytics-python>=2.3.4" "deltalake>=1.2" </dev/null
 }
 
 install_buf() {
@@ -137,6 +137,14 @@ install_buf() {
     say "installing buf $buf_version into $node"
     mkdir -p "$node"
     npm install --silent --no-audit --no-fund --prefix "$node" "@bufbuild/buf@$buf_version" </dev/null
+}
+
+# The library of the Segment protocol for Node; its test says so when it is not there.
+install_segment() {
+    local node=$cache/node
+    [ -d "$node/node_modules/@segment/analytics-node" ] && return 0
+    mkdir -p "$node"
+    npm install --silent --no-audit --no-fund --prefix "$node" "@segment/analytics-node@^3.1.0" </dev/null
 }
 
 install_helm() {

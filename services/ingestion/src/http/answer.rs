@@ -50,6 +50,8 @@ pub(super) struct Answer {
 struct Told<'a> {
     success: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
+    code: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     message: &'a str,
     #[serde(skip_serializing_if = "<[Wrong]>::is_empty")]
     errors: &'a [Wrong],
@@ -169,6 +171,23 @@ impl Answer {
         }
     }
 
+    /// Returns a word for the kind of failure, which libraries log; empty for success.
+    fn code(&self) -> &'static str {
+        match self.status.as_u16() {
+            200..=299 => "",
+            400 => "malformed",
+            401 => "unauthorised",
+            403 => "suspended",
+            404 => "not_found",
+            408 => "too_slow",
+            413 => "too_large",
+            415 => "unknown_packing",
+            429 => "rate_limited",
+            503 => "unavailable",
+            _ => "internal",
+        }
+    }
+
     /// Makes the response.
     pub(super) fn respond(self) -> Response {
         if self.status == StatusCode::NO_CONTENT {
@@ -176,6 +195,7 @@ impl Answer {
         }
         let told = Told {
             success: self.status.is_success(),
+            code: self.code(),
             message: &self.message,
             errors: &self.errors,
         };
