@@ -113,11 +113,10 @@ class Segment(unittest.TestCase):
         return found[0] if found else None
 
     def lake(self):
-        """Returns what the lake holds of each event: its type and its value."""
+        """Returns how many events the lake holds."""
         from deltalake import DeltaTable
 
-        table = DeltaTable(pathlib.Path(self.folder.name) / "data" / "lake" / "events")
-        return table
+        return DeltaTable(pathlib.Path(self.folder.name) / "data" / "lake" / "events").count()
 
     def test_1_events_arrive_intact(self):
         from clientele.common.v1 import common_pb2 as common
@@ -159,7 +158,7 @@ class Segment(unittest.TestCase):
         self.assertNotIn("user-7@example.org", told)
 
         # The lake holds every event, once.
-        self.assertEqual(self.lake().count(), sent)
+        self.assertEqual(self.lake(), sent)
 
     def test_2_a_repeat_counts_once(self):
         before = self.receipts().accepted
@@ -167,12 +166,9 @@ class Segment(unittest.TestCase):
         for _ in range(2):
             client, errors = self.client(sync_mode=True)
             client.track("user-1", "Order Completed", {"order_id": "again", "revenue": 5}, timestamp=stamp, message_id="again")
-            client.shutdown()
             self.assertEqual(errors, [])
         after = self.receipts()
-        self.assertEqual(after.accepted, before + 1)
-        # A context that differs from run to run would be another content; it stays the first all the same.
-        self.assertGreaterEqual(after.duplicate + after.conflict, 1)
+        self.assertEqual((after.accepted, after.duplicate, after.conflict), (before + 1, 1, 0))
 
     def test_3_a_wrong_key_is_told(self):
         from segment.analytics.client import Client
