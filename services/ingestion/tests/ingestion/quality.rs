@@ -424,7 +424,7 @@ async fn history_is_paged_and_alerts_are_raised_and_cleared() {
         let alert = &alerts[0];
         assert_eq!((alert.metric.as_str(), alert.rule.as_str(), alert.field.as_str()), ("missing", "threshold", "city"));
         assert_eq!((alert.day.as_str(), alert.value, alert.expected_max), ("2011-03-20", 1.0, Some(0.2)));
-        assert!(alert.description.contains("missing of `city` was 100.0 % on 2011-03-20"), "{}", alert.description);
+        assert!(alert.description.contains("missing values of `city`: 100.00 % on 2011-03-20"), "{}", alert.description);
 
         // Enough good records for that day, and it is over.
         let more: Vec<[String; 6]> = (0..40)

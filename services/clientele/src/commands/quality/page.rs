@@ -167,14 +167,17 @@ fn history(told: &Told) -> Option<Section> {
         }],
         unit: Unit::Number,
     };
-    let caption = match marked {
-        true => "Score of each day of event time. Circles mark days that an alert speaks of.",
-        false => "Score of each day of event time.",
-    };
+    let mut caption = "Score of each day of event time.".to_owned();
+    if marked {
+        caption += " Circles mark days that an alert speaks of.";
+    }
+    if told.days.len() >= super::DAYS_MAX {
+        caption += &format!(" The newest {} days are shown.", super::DAYS_MAX);
+    }
     section(
         "Day by day",
         vec![
-            Block::Chart(chart.draw(), caption.into()),
+            Block::Chart(chart.draw(), caption),
             Block::Chart(
                 records.draw(),
                 "Records of each day, accepted or quarantined.".into(),

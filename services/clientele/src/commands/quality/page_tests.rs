@@ -83,7 +83,7 @@ fn told(name: &str, count: usize) -> Told {
         days: points(80.0),
         fields: (0..6).map(|n| points(40.0 + 10.0 * n as f64)).collect(),
         alerts: vec![QualityAlert {
-            description: format!("missing of `{name}` was 44.3 % on {}", day(1)),
+            description: format!("missing values of `{name}`: 44.30 % on {}", day(1)),
             day: day(1),
             ..QualityAlert::default()
         }],

@@ -54,8 +54,8 @@ impl Metric {
     fn write(self, value: f64) -> String {
         match self {
             Self::Records => format!("{value:.0}"),
-            Self::Score => format!("{value:.1}"),
-            Self::Dimension(_) | Self::Missing => format!("{:.1} %", value * 100.0),
+            Self::Score => format!("{value:.2}"),
+            Self::Dimension(_) | Self::Missing => format!("{:.2} %", value * 100.0),
         }
     }
 
@@ -314,9 +314,13 @@ fn judge(rule: &Rule, field: Option<&str>, points: &[Point], point: Point) -> Op
     }
     let day = i32::try_from(point.day).ok()?;
     let metric = rule.metric;
+    let name = match metric {
+        Metric::Missing => "missing values",
+        metric => metric.name(),
+    };
     let what = match field {
-        Some(field) => format!("{} of `{field}`", metric.name()),
-        None => metric.name().to_owned(),
+        Some(field) => format!("{name} of `{field}`"),
+        None => name.to_owned(),
     };
     let bound = match (expected.min, expected.max) {
         (Some(min), _) if point.value < min => format!("at least {}", metric.write(min)),
@@ -324,7 +328,7 @@ fn judge(rule: &Rule, field: Option<&str>, points: &[Point], point: Point) -> Op
         _ => "something else".to_owned(),
     };
     let description = format!(
-        "{what} was {} on {}, {bound} was expected {}",
+        "{what}: {} on {}, expected {bound} {}",
         metric.write(point.value),
         date(day),
         rule.test.reason()
@@ -440,7 +444,7 @@ mod tests {
         let text = find(&days, &rules, &Weights::default(), 2000);
         assert_eq!(
             text[0].description,
-            "missing of `city` was 20.0 % on 1972-09-29, at most 10.0 % was expected by the contract"
+            "missing values of `city`: 20.00 % on 1972-09-29, expected at most 10.00 % by the contract"
         );
     }
 }

@@ -7,6 +7,7 @@ use sketch::{Column, Lexicon, Values};
 
 use super::counts::{DayCounts, FieldCounts};
 use super::delta::{Day, Days};
+use crate::domain::near;
 use crate::domain::observe::{Observation, Seen, Watch};
 use crate::domain::record::Action;
 
@@ -16,7 +17,8 @@ const VALUES_MAX: u16 = 64;
 /// Gathers records of one tenant.
 #[derive(Default)]
 pub struct Gathering {
-    sources: BTreeMap<String, Source>,
+    /// By name; few, so that looking through them is cheaper than any map.
+    sources: Vec<(String, Source)>,
 }
 
 #[derive(Default)]
@@ -97,17 +99,23 @@ impl Gathering {
     }
 
     fn source(&mut self, name: &str) -> &mut Source {
-        if !self.sources.contains_key(name) {
-            self.sources.insert(name.to_owned(), Source::default());
-        }
-        self.sources.entry(name.to_owned()).or_default()
+        let known = self.sources.iter().position(|(it, _)| it == name);
+        let index = known.unwrap_or_else(|| {
+            self.sources.push((name.to_owned(), Source::default()));
+            self.sources.len() - 1
+        });
+        &mut self.sources[index].1
     }
 }
 
 /// Returns the counts of a quarantined record.
 pub fn quarantined(seen: &Observation) -> DayCounts {
+    let near = seen
+        .faults
+        .iter()
+        .any(|(reason, _)| *reason == near::REASON);
     let mut sum = Sum::new(seen.watch.clone());
-    sum.add(seen, Kind::Quarantined, false);
+    sum.add(seen, Kind::Quarantined, near);
     sum.finish().counts
 }
 
@@ -169,10 +177,7 @@ impl Sum {
                 bump(&mut counts.outliers, method);
             }
             if *action != Action::Flagged {
-                bump(
-                    &mut counts.cleaned,
-                    &format!("{}:{method}", action.name()),
-                );
+                bump(&mut counts.cleaned, &format!("{}:{method}", action.name()));
             }
         }
         if kind == Kind::Quarantined {
@@ -276,4 +281,3 @@ fn bump(counts: &mut BTreeMap<String, i64>, kind: &str) {
         }
     }
 }
-

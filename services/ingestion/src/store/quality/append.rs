@@ -1,6 +1,6 @@
 //! What an append adds to the figures, written in its transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use prost::Message;
 use store::bulk::{self, Kind, Rows};
@@ -40,7 +40,7 @@ pub(in crate::store) async fn write(
     };
     let mut held = Ledger {
         now: before.clone(),
-        gatherings: BTreeMap::new(),
+        gatherings: Vec::new(),
     };
     for (item, judged, outcome) in each(items, outcomes) {
         held.add(&item.tenant, judged, outcome)?;
@@ -73,7 +73,7 @@ pub(in crate::store) async fn write(
 /// What is held, while records are added.
 struct Ledger {
     now: HashMap<Hash, Held>,
-    gatherings: BTreeMap<String, Gathering>,
+    gatherings: Vec<(String, Gathering)>,
 }
 
 impl Ledger {
@@ -132,11 +132,13 @@ impl Ledger {
     }
 
     fn of(&mut self, tenant: &str) -> &mut Gathering {
-        if !self.gatherings.contains_key(tenant) {
+        let known = self.gatherings.iter().position(|(it, _)| it == tenant);
+        let index = known.unwrap_or_else(|| {
             self.gatherings
-                .insert(tenant.to_owned(), Gathering::default());
-        }
-        self.gatherings.entry(tenant.to_owned()).or_default()
+                .push((tenant.to_owned(), Gathering::default()));
+            self.gatherings.len() - 1
+        });
+        &mut self.gatherings[index].1
     }
 }
 
