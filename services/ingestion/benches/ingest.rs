@@ -149,6 +149,7 @@ struct Bench {
     keys: Keys,
     tenant: Tenant,
     plain: Terms,
+    taxonomies: Taxonomies,
 }
 
 impl Bench {
@@ -189,6 +190,7 @@ impl Bench {
             contract: Terms::of(contract::parse(CONTRACT).unwrap()),
             url: config.url.clone(),
             schema: config.schema.clone(),
+            taxonomies: Taxonomies::default(),
         }
     }
 
@@ -203,6 +205,7 @@ impl Bench {
             tenant: &self.tenant,
             tolerance,
             terms,
+            taxonomies: &self.taxonomies,
             now,
         }
     }

@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::rate_book::RateBook;
 use crate::sources::{RegisteredSource, SourceError, Sources};
 use crate::store::{Append, EventLog, LogError, Outcome, Step};
+use crate::taxonomies::ActiveTaxonomies;
 use crate::tenants::{TenantError, Tenants};
 
 /// How events arrived.
@@ -41,6 +42,7 @@ pub struct Intake {
     tenants: Tenants,
     sources: Arc<Sources>,
     rates: Arc<RateBook>,
+    taxonomies: Arc<ActiveTaxonomies>,
     log: Arc<dyn EventLog>,
     tolerance: Tolerance,
     limiter: Limiter,
@@ -52,7 +54,7 @@ impl Intake {
     pub fn new(
         keys: Keys,
         tenants: Tenants,
-        (sources, rates): (Arc<Sources>, Arc<RateBook>),
+        (sources, rates, taxonomies): (Arc<Sources>, Arc<RateBook>, Arc<ActiveTaxonomies>),
         log: Arc<dyn EventLog>,
         tolerance: Tolerance,
         limiter: Limiter,
@@ -63,6 +65,7 @@ impl Intake {
             tenants,
             sources,
             rates,
+            taxonomies,
             log,
             tolerance,
             limiter,
@@ -85,9 +88,12 @@ impl Intake {
         &self.sources
     }
 
-    /// Returns a tenant whose events may be taken.
+    /// Returns a tenant whose events may be taken, and makes sure that its taxonomies are known: every door asks for the
+    /// tenant before it judges.
     pub async fn tenant(&self, id: &TenantId) -> Result<Tenant, TenantError> {
-        self.tenants.get(id).await
+        let tenant = self.tenants.get(id).await?;
+        self.taxonomies.refresh(&tenant.id).await?;
+        Ok(tenant)
     }
 
     /// Judges one draft.
@@ -97,6 +103,7 @@ impl Intake {
             tenant,
             tolerance: self.tolerance,
             terms,
+            taxonomies: &self.taxonomies.of(&tenant.id),
             now: runtime::clock::now(),
         };
         judge.judge(draft)

@@ -9,6 +9,7 @@ use api::profile::{GetTenantRequest, TenantState};
 use runtime::client::Channel;
 use runtime::context::{RequestContext, TenantId};
 use runtime::fault::{Fault, FieldViolation};
+use store::StoreError;
 use tonic::{Code, Status};
 
 use crate::domain::judge::Tenant;
@@ -38,6 +39,9 @@ pub enum TenantError {
     /// Profile gives a zone that is none.
     #[error("the tenant `{0}` has the unknown time zone `{1}`")]
     BadZone(TenantId, String),
+    /// Its taxonomies cannot be read.
+    #[error(transparent)]
+    Taxonomies(#[from] StoreError),
 }
 
 impl Fault for TenantError {
@@ -47,6 +51,7 @@ impl Fault for TenantError {
             Self::Suspended(_) => Code::FailedPrecondition,
             Self::Unavailable(_) => Code::Unavailable,
             Self::BadZone(..) => Code::Internal,
+            Self::Taxonomies(error) => error.code(),
         }
     }
 
@@ -56,6 +61,7 @@ impl Fault for TenantError {
             Self::Suspended(_) => "TENANT_SUSPENDED",
             Self::Unavailable(_) => "PROFILE_UNAVAILABLE",
             Self::BadZone(..) => "TENANT_ZONE_UNKNOWN",
+            Self::Taxonomies(error) => error.reason(),
         }
     }
 

@@ -27,6 +27,13 @@ pub struct Folded<'a> {
 impl<'a> Folded<'a> {
     /// Folds a text of less than 4 GiB.
     pub fn new(text: &'a str, case: Case) -> Self {
+        let ascii = text.is_ascii() && !text.contains('\t') && !has_wide_blanks(text);
+        if ascii && (case == Case::Kept || !text.bytes().any(|it| it.is_ascii_uppercase())) {
+            return Self {
+                text: Cow::Borrowed(text),
+                origins: None,
+            };
+        }
         let stays = |c: char| plain(c) == c && (case == Case::Kept || small(c) == Some(c));
         let quick = is_nfkc_quick(text.chars()) == IsNormalized::Yes && !has_wide_blanks(text);
         if quick && text.chars().all(stays) {

@@ -8,5 +8,5 @@ pub mod personal;
 pub mod taxonomy;
 
 pub use fold::{Case, Folded};
-pub use personal::{Detector, Finding, Kind, Names, Redacted};
+pub use personal::{Detector, Finding, Kind, Names, Redacted, hide};
 pub use taxonomy::{Example, Mistake, Tag, Tagged, Taxonomy};

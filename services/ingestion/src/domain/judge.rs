@@ -12,15 +12,15 @@ use prost::Message;
 
 use super::Violation;
 use super::contract::DuplicateAction;
-use super::draft::{Draft, HASHED, MESSAGE_ID_BYTES_MAX, hashed_fragment};
+use super::draft::{Draft, MESSAGE_ID_BYTES_MAX, hashed_fragment};
 use super::instant::{local_day, local_minute};
 use super::kept::{self, KeptCells};
 use super::keys::{Hash, Keys, hex};
-use super::mask;
+use super::mask::{DEPTH_MAX, Masker};
 use super::near::{self, Near, NearKey};
 use super::observe::{self, Observation};
 use super::record::Change;
-use super::tag::tag;
+use super::tag::{Taxonomies, tag};
 use super::terms::Terms;
 
 /// What judging needs to know of a tenant.
@@ -109,6 +109,8 @@ pub struct Judge<'a> {
     pub tolerance: Tolerance,
     /// On what terms the data of the source are taken.
     pub terms: &'a Terms,
+    /// The taxonomies that the tenant has in force.
+    pub taxonomies: &'a Taxonomies,
     /// The present.
     pub now: DateTime<Utc>,
 }
@@ -138,14 +140,18 @@ impl Judge<'_> {
             if !is_source_name(&judged.source) {
                 judged.source.clear();
             }
+            let mut refused = refused;
+            self.masker(&event_id).violations(&mut refused);
             judged.marks = draft.marks;
             judged.verdict = Verdict::Reject(refused);
             return judged;
         }
         if !draft.unreadable {
-            tag(self.terms, &mut draft);
-            self.mask(&mut draft);
+            tag(self.taxonomies, self.terms.contract.as_deref(), &mut draft);
+            self.mask(&mut draft, &event_id);
             self.check(&mut draft);
+        } else {
+            self.masker(&event_id).violations(&mut draft.violations);
         }
         let violations = std::mem::take(&mut draft.violations);
         self.observe(&mut judged, &draft, &violations);
@@ -161,7 +167,7 @@ impl Judge<'_> {
                 if violations.iter().any(unknown) {
                     judged.marks.push("missing_identifier".to_owned());
                 }
-                judged.verdict = self.put_aside(draft, violations);
+                judged.verdict = self.put_aside(draft, violations, &event_id);
             }
         }
         judged
@@ -224,19 +230,19 @@ impl Judge<'_> {
         seen.judged(violations);
     }
 
-    /// Takes personal fields out of the properties.
-    fn mask(&self, draft: &mut Draft) {
-        let Some(properties) = &mut draft.properties else {
-            return;
-        };
-        let kept = draft.kept;
-        let hash = |name: &str, value: &str| match value.strip_prefix(HASHED) {
-            // It was masked before it went into quarantine.
-            Some(hashed) if kept => hashed.to_owned(),
-            _ => hex(&self.keys.fragment(&self.tenant.id, name, value)),
-        };
-        if !mask::mask(properties, self.terms.policies(), &hash) {
-            let text = format!("properties are at most {} levels deep", mask::DEPTH_MAX);
+    fn masker<'m>(&'m self, event_id: &'m Hash) -> Masker<'m> {
+        Masker {
+            keys: self.keys,
+            tenant: &self.tenant.id,
+            policies: self.terms.policies(),
+            event_id,
+        }
+    }
+
+    /// Takes personal data out of the draft.
+    fn mask(&self, draft: &mut Draft, event_id: &Hash) {
+        if !self.masker(event_id).draft(draft) {
+            let text = format!("properties are at most {DEPTH_MAX} levels deep");
             draft
                 .violations
                 .push(Violation::new("properties", "TOO_DEEP", text));

@@ -13,6 +13,7 @@ use super::contract::{Column, Contract, IdentifierSource, LogicalType, Path};
 use super::decimal::Decimal;
 use super::draft::{Draft, HASHED, hashed_fragment};
 use super::keys::{Hash, Keys, hex};
+use super::mask::Masker;
 
 /// A cell as quarantine keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,18 +74,21 @@ impl KeptCells {
 }
 
 /// Returns the cells of a draft as quarantine keeps them: what names a person is hashed, under the namespace and in the form in
-/// which it is an identifier where it is one, so that a replay finds the same customer without the clear value. `hash` is the
-/// fragment of a name and a value. `None` when the draft has no cells.
+/// which it is an identifier where it is one, so that a replay finds the same customer without the clear value; personal data
+/// are taken out of the texts of all others. `None` when the draft has no cells.
 pub fn cells(
     contract: &Contract,
     draft: &Draft,
-    hash: &dyn Fn(&str, &str) -> Hash,
+    masker: &Masker<'_>,
 ) -> Option<KeptCells> {
     let cells = draft.cells.as_ref()?;
     let masked = |name: &str, value: &str| KeptCell::Masked {
         masked: match hashed_fragment(value) {
             Some(_) if draft.kept => value.to_owned(),
-            _ => format!("{HASHED}{}", hex(&hash(name, value))),
+            _ => format!(
+            "{HASHED}{}",
+            hex(&masker.keys.fragment(masker.tenant, name, value))
+        ),
         },
     };
     let one = |(index, (column, value)): (usize, (&Column, Option<&str>))| {
@@ -96,11 +100,13 @@ pub fn cells(
                     let form = all.find(|it| it.namespace == namespace);
                     masked(namespace, form.map_or(value, |it| it.value.as_str()))
                 }
-                None if column.personal => masked(&column.name, value),
-                None if column.logical_type == LogicalType::Array => {
-                    KeptCell::List(value.split('\n').map(str::to_owned).collect())
+                None if column.personal || column.mask.is_some_and(|it| it.policy.hides()) => {
+                    masked(&column.name, value)
                 }
-                None => KeptCell::Text(value.to_owned()),
+                None if column.logical_type == LogicalType::Array => {
+                    KeptCell::List(value.split('\n').map(|it| masker.searched(column, it)).collect())
+                }
+                None => KeptCell::Text(masker.searched(column, value)),
             },
         };
         (column.name.clone(), cell)

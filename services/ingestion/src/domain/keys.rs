@@ -1,7 +1,13 @@
 //! Keyed hashes: names that tell nothing to whoever lacks the key.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use runtime::identity::IdentityKey;
 use sketch::Salt;
+use text::Detector;
+use vault::{KeyRing, Secret};
+
+use super::mask::Masking;
 
 /// Sixteen bytes of a keyed hash.
 pub type Hash = [u8; 16];
@@ -13,11 +19,17 @@ pub struct Keys {
     event: [u8; 32],
     content: [u8; 32],
     salt: Salt,
+    masking: Arc<RwLock<Arc<Masking>>>,
 }
 
 impl Keys {
-    /// Derives the keys for events and contents from the identity key.
+    /// Derives the keys for events, for contents and for masking from the identity key.
     pub fn new(identity: IdentityKey) -> Self {
+        let masking = Masking {
+            ring: KeyRing::new(Secret::new(derive(&identity, "masking"))),
+            detector: Detector::default(),
+            free_text: true,
+        };
         let event = derive(&identity, "event id");
         let content = derive(&identity, "content");
         let salt = Salt::new(derive(&identity, "sketch"));
@@ -26,7 +38,20 @@ impl Keys {
             event,
             content,
             salt,
+            masking: Arc::new(RwLock::new(Arc::new(masking))),
         }
+    }
+
+    /// Returns with what values are masked.
+    pub fn masking(&self) -> Arc<Masking> {
+        let masking = self.masking.read().unwrap_or_else(PoisonError::into_inner);
+        masking.clone()
+    }
+
+    /// Masks otherwise from now on, wherever these keys are used: with more keys, or another detector.
+    pub fn set_masking(&self, masking: Masking) {
+        let mut present = self.masking.write().unwrap_or_else(PoisonError::into_inner);
+        *present = Arc::new(masking);
     }
 
     /// Returns the id of an event: what makes a message of a source unique within a tenant.

@@ -147,8 +147,8 @@ impl Record<'_> {
     pub fn fail(&mut self, contract: &Contract, index: usize, reason: &'static str, problem: &str) {
         let column = &contract.columns[index];
         let value = match self.cells[index].original() {
-            Some(value) if !column.personal => {
-                format!("`{}` ", value.chars().take(40).collect::<String>())
+            Some(value) if !column.personal && column.mask.is_none() => {
+                format!("`{}` ", shown(value))
             }
             Some(_) => "the value ".to_owned(),
             None => String::new(),
@@ -174,4 +174,19 @@ impl Record<'_> {
         };
         self.violations.push(Violation::new(field, reason, text));
     }
+}
+
+/// Returns the beginning of a value without the personal data in it, for a message.
+fn shown(value: &str) -> String {
+    const CHARACTERS_MAX: usize = 40;
+    // Searched before it is cut, for half of a number would not be found.
+    let hidden = text::hide(&value[..value.floor_char_boundary(1024)]);
+    let mut all = hidden.chars();
+    let mut begin: String = all.by_ref().take(CHARACTERS_MAX).collect();
+    if all.next().is_some() {
+        let end = begin.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "@._+-".contains(c));
+        begin.truncate(end.len());
+        begin.push('…');
+    }
+    begin
 }

@@ -17,6 +17,7 @@ pub mod rates;
 pub mod runs;
 pub mod sources;
 mod status;
+pub mod taxonomies;
 mod trim;
 pub mod write_keys;
 

@@ -15,6 +15,7 @@ pub use number::{is_card, is_id_number};
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use address::Addresses;
 use internet::Internet;
@@ -103,6 +104,24 @@ pub struct Detector {
 #[error("the detector of personal data cannot be built: {0}")]
 pub struct DetectorError(String);
 
+/// Knows the default names. Its patterns are fixed, so that it can always be built.
+static PLAIN: LazyLock<Detector> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "a test builds it")]
+    Detector::new(&Names::default()).expect("the default patterns compile")
+});
+
+/// Returns a text without the personal data that a detector with default names finds in it: for messages.
+pub fn hide(text: &str) -> Cow<'_, str> {
+    PLAIN.redact(text).text
+}
+
+impl Default for Detector {
+    /// Knows the default names.
+    fn default() -> Self {
+        PLAIN.clone()
+    }
+}
+
 impl Detector {
     /// Prepares to find personal data; names as configured.
     pub fn new(names: &Names) -> Result<Self, DetectorError> {
@@ -123,11 +142,13 @@ impl Detector {
         if signs.at {
             self.internet.emails(searched, &mut found);
         }
-        if signs.digits || signs.colon {
+        if signs.digits >= 4 || signs.colon {
             self.internet.ips(searched, &mut found);
         }
-        if signs.digits {
+        if signs.digits >= 7 {
             number::find(searched, &mut found);
+        }
+        if signs.digits > 0 && signs.blank {
             self.addresses.western(searched, &mut found);
         }
         if signs.wide {
@@ -142,7 +163,13 @@ impl Detector {
 
     /// Puts a placeholder in the place of everything that is found. A text without findings comes back as it is.
     pub fn redact<'t>(&self, text: &'t str) -> Redacted<'t> {
-        let findings = self.detect(text);
+        self.redact_kinds(text, |_| true)
+    }
+
+    /// As [`Self::redact`], but for the kinds that `which` returns true for.
+    pub fn redact_kinds<'t>(&self, text: &'t str, which: impl Fn(Kind) -> bool) -> Redacted<'t> {
+        let mut findings = self.detect(text);
+        findings.retain(|finding| which(finding.kind));
         if findings.is_empty() {
             return Redacted {
                 text: Cow::Borrowed(text),
@@ -185,8 +212,9 @@ fn apart(mut found: Vec<Finding>) -> Vec<Finding> {
 #[derive(Default)]
 struct Signs {
     at: bool,
-    digits: bool,
+    digits: usize,
     colon: bool,
+    blank: bool,
     wide: bool,
 }
 
@@ -196,7 +224,8 @@ impl Signs {
         for byte in text.bytes() {
             match byte {
                 b'@' | b'(' | b'[' => signs.at = true,
-                b'0'..=b'9' => signs.digits = true,
+                b'0'..=b'9' => signs.digits += 1,
+                b' ' => signs.blank = true,
                 b':' => signs.colon = true,
                 0x80.. => signs.wide = true,
                 _ => {}

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::node::{Mistakes, Node};
 use super::{
-    Column, Contract, Format, TimeRule, alerts, dependencies, duplicates, path, references, rules,
+    Column, Contract, Format, TimeRule, alerts, dependencies, duplicates, masking, path, references, rules,
     schema, sections, shape, sla, weights,
 };
 use super::standardise::Defaults;
 use crate::domain::Violation;
 use crate::domain::decimal::currency_decimals;
-use crate::domain::mask::{Policies, Policy};
+use crate::domain::mask::Policies;
 use crate::domain::observe::Watch;
 
 /// Name of the custom property that holds the mapping to events.
@@ -156,7 +156,7 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         .collect();
     let mut watch = Watch::of_columns(&columns, &weights.may_be_missing, &related);
     watch.dependencies = dependencies.iter().map(|it| it.id.clone()).collect();
-    Some(Contract {
+    let mut contract = Contract {
         digest: [0; 32],
         id,
         name,
@@ -172,7 +172,7 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         value,
         items,
         properties: references::properties(&mapping, &columns),
-        policies: policies(&mapping),
+        policies: Policies::default(),
         dependencies,
         rules,
         freshness: sla::freshness(root),
@@ -186,7 +186,9 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         },
         file,
         columns,
-    })
+    };
+    contract.policies = masking::policies(&mapping, &contract);
+    Some(contract)
 }
 
 /// Reads what a contract is called; `None` only when it is no document at all.
@@ -242,22 +244,6 @@ fn mapping<'a>(root: &Node<'a>) -> Option<Node<'a>> {
         format!("one of them must be the property `{MAPPING}` with the mapping to events"),
     );
     None
-}
-
-/// What becomes of personal properties.
-fn policies(mapping: &Node<'_>) -> Policies {
-    let mut policies = Policies::default();
-    for (name, node) in mapping
-        .get("personal")
-        .map(|node| node.entries())
-        .unwrap_or_default()
-    {
-        match node.text().as_deref().and_then(Policy::parse) {
-            Some(policy) => policies.set(name, policy),
-            None => node.wrong("INVALID_POLICY", "use `hash`, `drop` or `keep`"),
-        }
-    }
-    policies
 }
 
 #[cfg(test)]

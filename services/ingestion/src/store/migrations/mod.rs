@@ -9,6 +9,7 @@ mod m0005_quality;
 mod m0006_cleaning;
 mod m0008_quarantine;
 mod m0009_rates;
+mod m0010_taxonomies;
 
 /// Brings the tables up to date.
 pub struct Migrator;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(m0006_cleaning::Migration));
         all.push(Box::new(m0008_quarantine::Migration));
         all.push(Box::new(m0009_rates::Migration));
+        all.push(Box::new(m0010_taxonomies::Migration));
         all
     }
 }
