@@ -157,6 +157,12 @@ pub(crate) enum Command {
     /// Looks into records that could not be accepted, mends them, lets them through or gives them up.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Keeps taxonomies: how reviews, tickets and comments become tags.
+    #[command(subcommand)]
+    Taxonomy(TaxonomyCommand),
+    /// Lists and rotates the masking keys of a folder, and opens what they sealed.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Operates the suite itself.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -511,6 +517,84 @@ pub(crate) enum AdminCommand {
     CreateTenant(CreateTenant),
     /// Asks a running service whether it serves; exits with an error when it does not.
     Health(Health),
+}
+
+/// What to do with taxonomies.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaxonomyCommand {
+    /// Stores a file as a new version, which is not used before it is put in force.
+    Create {
+        /// The taxonomy, YAML.
+        file: PathBuf,
+        /// Id of the taxonomy. Default: the file's name without its ending.
+        #[arg(long)]
+        id: Option<String>,
+        /// Also puts it in force, unless an example fails.
+        #[arg(long)]
+        activate: bool,
+    },
+    /// Tells how the examples of a file come out; with --text, tags texts by a stored version.
+    Test {
+        /// The file, or with --text a stored version: service@3, or service for the one in force.
+        #[arg(value_name = "FILE|VERSION")]
+        file: String,
+        /// Text to tag; can be given several times.
+        #[arg(long)]
+        text: Vec<String>,
+    },
+    /// Puts a stored version in force, unless one of its examples fails.
+    Activate {
+        /// The version, for example service@3.
+        version: String,
+    },
+    /// Prints the text of a version.
+    Show {
+        /// The version: service@3, or service for the one in force.
+        version: String,
+    },
+    /// Lists versions, newest first.
+    List {
+        /// Only of this taxonomy.
+        id: Option<String>,
+        /// Where the last page ended.
+        #[arg(long, default_value = "")]
+        page_token: String,
+    },
+}
+
+/// What to do with masking keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Lists the keys; the active one seals.
+    List {
+        /// Folder of the embedded suite.
+        #[arg(long, value_name = "DIR", default_value = ".clientele")]
+        data_dir: PathBuf,
+    },
+    /// Makes a new key the active one; the others go on to open what they sealed.
+    Rotate {
+        /// Folder of the embedded suite.
+        #[arg(long, value_name = "DIR", default_value = ".clientele")]
+        data_dir: PathBuf,
+    },
+    /// Opens sealed values (enc:...) of --tenant, one per line of standard input.
+    Open {
+        /// Property that they are values of.
+        #[arg(long)]
+        field: String,
+        /// Folder of the embedded suite.
+        #[arg(long, value_name = "DIR", default_value = ".clientele")]
+        data_dir: PathBuf,
+    },
+    /// Seals values of --tenant that older keys sealed under the active one, one per line of standard input.
+    Reseal {
+        /// Property that they are values of.
+        #[arg(long)]
+        field: String,
+        /// Folder of the embedded suite.
+        #[arg(long, value_name = "DIR", default_value = ".clientele")]
+        data_dir: PathBuf,
+    },
 }
 
 /// Arguments of `admin health`.

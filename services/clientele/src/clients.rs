@@ -10,6 +10,7 @@ use api::ingestion::quality_service_client::QualityServiceClient;
 use api::ingestion::quarantine_service_client::QuarantineServiceClient;
 use api::ingestion::rate_service_client::RateServiceClient;
 use api::ingestion::source_service_client::SourceServiceClient;
+use api::ingestion::taxonomy_service_client::TaxonomyServiceClient;
 use api::longrunning::operations_client::OperationsClient;
 use api::profile::profile_service_client::ProfileServiceClient;
 use api::profile::tenant_service_client::TenantServiceClient;
@@ -194,6 +195,8 @@ impl Clients {
         quarantine, Ingestion, QuarantineServiceClient);
     client!(/// Returns the client of exchange rates.
         rates, Ingestion, RateServiceClient);
+    client!(/// Returns the client of taxonomies.
+        taxonomies, Ingestion, TaxonomyServiceClient);
     client!(/// Returns the client of tenants.
         tenants, Profile, TenantServiceClient);
     client!(/// Returns the client of profiles.

@@ -72,6 +72,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             Box::pin(backup::restore(command, config, output)).await
         }
         Command::Admin(AdminCommand::Realign) => Box::pin(backup::realign(config, output)).await,
+        Command::Keys(keys) => commands::keys::run(&keys, &cli.tenant, output),
         command => {
             let clients = Clients::new(Endpoints::parse(&cli.endpoint)?, &cli.tenant)?;
             interrupt::unless_stopped(call(&clients, command, output)).await
@@ -94,6 +95,7 @@ async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyho
         Command::Quarantine(command) => {
             commands::quarantine::run(clients, command, output).await
         }
+        Command::Taxonomy(taxonomy) => commands::taxonomy::run(clients, taxonomy, output).await,
         Command::Admin(AdminCommand::CreateTenant(tenant)) => {
             commands::admin::create_tenant(clients, tenant, output).await
         }
@@ -102,6 +104,7 @@ async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyho
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Simulate(_)
+        | Command::Keys(_)
         | Command::Admin(
             AdminCommand::Migrate { .. }
             | AdminCommand::Health(_)

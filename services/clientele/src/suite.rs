@@ -201,6 +201,7 @@ pub(crate) fn prepare(folder: &Path) -> anyhow::Result<PathBuf> {
         create(&folder.join(name))?;
     }
     IdentityKey::load_or_create(&folder.join("keys/identity.key"))?;
+    vault::folder::create(&folder.join("keys/masking"))?;
     Ok(folder)
 }
 

@@ -15,6 +15,7 @@ use chrono::TimeDelta;
 use ingestion::domain::contract;
 use ingestion::domain::judge::{Judge, Judged, Tenant, Tolerance};
 use ingestion::domain::keys::Keys;
+use ingestion::domain::tag::Taxonomies;
 use ingestion::domain::terms::Terms;
 use ingestion::file::{Limits, Rows};
 use ingestion::store::{
@@ -124,6 +125,7 @@ impl Bench {
                     age: TimeDelta::days(400),
                 },
                 terms: &bench.terms,
+                taxonomies: &Taxonomies::default(),
                 now: runtime::clock::now(),
             };
             let mut rows = bench.rows(&spill);

@@ -38,6 +38,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// What is known of tenants.
     pub tenants: TenantsConfig,
+    /// How personal data are masked.
+    pub masking: MaskingConfig,
     /// Uploaded files.
     pub uploads: UploadsConfig,
     /// Imports of files.
@@ -168,6 +170,24 @@ pub struct TenantsConfig {
     /// How long an answer of profile is believed.
     #[serde(with = "runtime::config::duration")]
     pub cache: Duration,
+}
+
+/// How personal data are masked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaskingConfig {
+    /// Folder of the keys that came after the first; the newest seals. It may be absent.
+    pub keys: PathBuf,
+    /// Whether every text is searched for personal data, not only what people write.
+    pub free_text: bool,
+    /// Names that are always taken out of texts.
+    pub names: Vec<String>,
+    /// Words before a name, beside the usual ones.
+    pub titles: Vec<String>,
+    /// Words after a Chinese name, beside the usual ones.
+    pub chinese_titles: Vec<String>,
+    /// What introduces a name, beside the usual.
+    pub introductions: Vec<String>,
 }
 
 /// Uploaded files.

@@ -12,6 +12,7 @@ mod http;
 pub mod intake;
 pub mod jobs;
 mod limits;
+mod masking;
 mod metrics;
 pub mod places;
 mod pull;
@@ -21,6 +22,7 @@ mod rpc;
 mod service;
 pub mod sources;
 pub mod store;
+mod taxonomies;
 mod tenants;
 mod uploads;
 

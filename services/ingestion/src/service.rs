@@ -12,6 +12,7 @@ use api::ingestion::quality_service_server::QualityServiceServer;
 use api::ingestion::quarantine_service_server::QuarantineServiceServer;
 use api::ingestion::rate_service_server::RateServiceServer;
 use api::ingestion::source_service_server::SourceServiceServer;
+use api::ingestion::taxonomy_service_server::TaxonomyServiceServer;
 use lake::{Lake, Table};
 use runtime::client;
 use runtime::identity::IdentityKey;
@@ -35,10 +36,14 @@ use crate::places::Places;
 use crate::pull::Opener;
 use crate::rate_book::RateBook;
 use crate::rejudge::Rejudge;
-use crate::rpc::{EventRpc, ImportRpc, QualityRpc, QuarantineRpc, RateRpc, SourceRpc};
+use crate::rpc::{
+    EventRpc, ImportRpc, QualityRpc, QuarantineRpc, RateRpc, SourceRpc, TaxonomyRpc,
+};
 use crate::sources::{Facts, Registry, Sources, WriteKeys};
 use crate::store::{DatabaseLog, EventLog, LogLimits, Migrator, QuarantineLimits};
+use crate::taxonomies::ActiveTaxonomies;
 use crate::tenants::Tenants;
+use crate::masking;
 use crate::uploads::Uploads;
 
 /// The ingestion service.
@@ -47,6 +52,7 @@ pub struct Service {
     log: DatabaseLog,
     lake: Lake,
     intake: Arc<Intake>,
+    taxonomies: Arc<ActiveTaxonomies>,
     registry: Arc<Registry>,
     opener: Arc<Opener>,
     write_keys: Arc<WriteKeys>,
@@ -108,6 +114,8 @@ impl Service {
             write_keys.clone(),
             Facts::new(&config),
         ));
+        let taxonomies = Arc::new(ActiveTaxonomies::new(store.clone(), config.sources.cache));
+        masking::load(&keys, &config.masking)?;
         let tolerance = tolerance(config.events.future_tolerance, config.log.remember);
         let rates = Arc::new(RateBook::new(
             store.clone(),
@@ -115,9 +123,9 @@ impl Service {
             config.events.rate_days,
         ));
         let intake = Arc::new(Intake::new(
-            keys,
+            keys.clone(),
             tenants,
-            (sources, rates.clone()),
+            (sources, rates.clone(), taxonomies.clone()),
             Arc::new(log.clone()),
             tolerance,
             Limiter::new(config.limits.clone(), metrics.clone()),
@@ -127,6 +135,7 @@ impl Service {
             &config.uploads.path,
             config.uploads.bytes_max,
             Places::new(config.import.roots.clone()),
+            keys,
         )?;
         let operations =
             Operations::new(Arc::new(SeaOperationLog::new(store.clone())), "ingestion");
@@ -149,6 +158,7 @@ impl Service {
             log,
             lake,
             intake,
+            taxonomies,
             registry,
             opener,
             write_keys,
@@ -194,7 +204,14 @@ impl Service {
         let quarantine = QuarantineServiceServer::new(quarantine).max_decoding_message_size(most);
         let rates = RateRpc::new(self.intake.clone(), self.rates.clone());
         let rates = RateServiceServer::new(rates).max_decoding_message_size(most);
+        let taxonomies = TaxonomyRpc::new(
+            self.intake.clone(),
+            self.log.store().clone(),
+            self.taxonomies.clone(),
+        );
+        let taxonomies = TaxonomyServiceServer::new(taxonomies).max_decoding_message_size(most);
         Routes::new(events)
+            .add_service(taxonomies)
             .add_service(quarantine)
             .add_service(rates)
             .add_service(imports)
@@ -271,6 +288,9 @@ impl Service {
             self.config.sources.clone(),
         ));
         jobs.spawn(pulls.run(shutdown.clone()));
+        let keys = self.intake.keys().clone();
+        let watch = masking::watch(keys, self.config.masking.clone(), shutdown.clone());
+        jobs.spawn(watch);
         let (operations, until) = (self.operations.clone(), shutdown.clone());
         jobs.spawn(async move { operations.run(until).await });
         let service = self.clone();

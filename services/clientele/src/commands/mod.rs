@@ -5,6 +5,7 @@ pub(crate) mod allocate;
 pub(crate) mod health;
 mod dry_run;
 pub(crate) mod ingest;
+pub(crate) mod keys;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod quality;
@@ -15,6 +16,7 @@ pub(crate) mod score;
 pub(crate) mod segment;
 pub(crate) mod simulate;
 pub(crate) mod source;
+pub(crate) mod taxonomy;
 
 use chrono::NaiveDate;
 

@@ -15,7 +15,7 @@ use super::contract::DuplicateAction;
 use super::draft::{Draft, MESSAGE_ID_BYTES_MAX, hashed_fragment};
 use super::instant::{local_day, local_minute};
 use super::kept::{self, KeptCells};
-use super::keys::{Hash, Keys, hex};
+use super::keys::{Hash, Keys};
 use super::mask::{DEPTH_MAX, Masker};
 use super::near::{self, Near, NearKey};
 use super::observe::{self, Observation};
@@ -158,7 +158,7 @@ impl Judge<'_> {
         match draft.event_time.filter(|_| violations.is_empty()) {
             Some(time) => {
                 judged.marks = draft.marks.clone();
-                judged.near = self.near(&draft, time);
+                judged.near = self.near(&draft, time, &event_id);
                 judged.verdict = Verdict::Accept(self.standardise(draft, event_id, time));
             }
             None => {
@@ -174,13 +174,10 @@ impl Judge<'_> {
     }
 
     /// Returns the verdict that keeps a draft aside.
-    fn put_aside(&self, draft: Draft, violations: Vec<Violation>) -> Verdict {
+    fn put_aside(&self, draft: Draft, violations: Vec<Violation>, event_id: &Hash) -> Verdict {
         let contract = self.terms.contract.as_deref();
-        let cells = contract.and_then(|contract| {
-            kept::cells(contract, &draft, &|name, value| {
-                self.keys.fragment(&self.tenant.id, name, value)
-            })
-        });
+        let masker = self.masker(event_id);
+        let cells = contract.and_then(|contract| kept::cells(contract, &draft, &masker));
         Verdict::Quarantine {
             cells,
             history: draft.history_delay,
@@ -190,7 +187,7 @@ impl Judge<'_> {
     }
 
     /// Returns what the log compares to find near duplicates.
-    fn near(&self, draft: &Draft, time: DateTime<Utc>) -> Option<Box<Near>> {
+    fn near(&self, draft: &Draft, time: DateTime<Utc>, event_id: &Hash) -> Option<Box<Near>> {
         let key = draft.near?;
         let parts = [
             self.tenant.id.as_bytes(),
@@ -199,7 +196,7 @@ impl Judge<'_> {
         ];
         let hash = self.keys.content(parts);
         let aside = (key.action == DuplicateAction::Quarantine)
-            .then(|| self.put_aside(draft.clone(), vec![near::violation()]));
+            .then(|| self.put_aside(draft.clone(), vec![near::violation()], event_id));
         Some(Box::new(Near {
             key: NearKey { hash, ..key },
             time_us: time.timestamp_micros(),

@@ -208,8 +208,6 @@ impl Observation {
     /// Returns what is seen of a text, which is itself kept only where that is allowed.
     fn see(&mut self, text: &str, number: Option<f64>, keep: bool, keys: &Keys) -> Seen {
         let kept = keep && number.is_none() && text.len() <= TEXT_BYTES_MAX;
-        // A comment may be short, and say whom it is about.
-        let kept = kept && keys.masking().detector.detect(text).is_empty();
         Seen {
             present: true,
             wrong: false,
@@ -273,6 +271,7 @@ pub fn observe(contract: &Contract, keys: &Keys, record: &Record<'_>) -> Option<
         return None;
     }
     let mut seen = Observation::new(watch);
+    let masking = keys.masking();
     for (index, (cell, column)) in record.cells.iter().zip(&contract.columns).enumerate() {
         // The figures tell of values as they came: what cleaning made of them would confirm itself.
         let (text, number) = record.uncleaned(index);
@@ -286,7 +285,12 @@ pub fn observe(contract: &Contract, keys: &Keys, record: &Record<'_>) -> Option<
         let value = match text.filter(|_| cell.original.is_some()) {
             Some(text) => {
                 let number = number.filter(|_| is_number && keep).map(|it| it.to_f64());
-                seen.see(text, number, keep_texts, keys)
+                // A comment may be short, and say whom it is about.
+                let free = keep_texts && column.logical_type == LogicalType::Text;
+                let personal = free
+                    && text.len() <= TEXT_BYTES_MAX
+                    && !masking.detector.detect(text).is_empty();
+                seen.see(text, number, keep_texts && !personal, keys)
             }
             None => Seen {
                 present: cell.original.is_some(),

@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,7 +20,7 @@ use lake::parquet::file::metadata::ParquetMetaData;
 use super::cell::write_cell;
 use super::input::{Compression, decompressed};
 use super::pages::{check_chunk, chunk_range};
-use super::{FileFault, Limits, thrift};
+use super::{FileFault, Limits, Place, thrift};
 
 /// First and last bytes of a file.
 const MAGIC: &[u8] = b"PAR1";
@@ -55,13 +54,13 @@ impl Columnar {
     ///
     /// Fails when it is no Parquet, or has a column that no cell can hold.
     pub(super) fn open(
-        path: &Path,
+        place: impl Into<Place>,
         name: &str,
         limits: &Limits,
         read: Arc<AtomicU64>,
     ) -> Result<Self, FileFault> {
         let fault = |problem: String| FileFault::new(name, 0, 0, problem);
-        let file = unpacked(path, name, limits, &read)?;
+        let file = unpacked(&place.into(), name, limits, &read)?;
         let metadata = guarded(|| read_metadata(&file)).map_err(fault)?;
         let names: Vec<String> = metadata
             .schema()
@@ -217,19 +216,19 @@ impl Columnar {
     }
 }
 
-/// Returns the file, or a copy without the compression around the whole of it.
+/// Returns the file, or a nameless copy without the compression or the seal around the whole of it.
 fn unpacked(
-    path: &Path,
+    place: &Place,
     name: &str,
     limits: &Limits,
     read: &Arc<AtomicU64>,
 ) -> Result<File, FileFault> {
     let fault = |problem: String| FileFault::new(name, 0, 0, problem);
     let outer = Arc::new(AtomicU64::new(0));
-    let (mut bytes, compression) = decompressed(path, name, limits.inflation, outer)?;
-    let mut file = match compression {
-        Compression::Plain => {
-            File::open(path).map_err(|error| fault(format!("cannot be read: {error}")))?
+    let (mut bytes, compression) = decompressed(place, name, limits.inflation, outer)?;
+    let mut file = match (compression, place.plain()) {
+        (Compression::Plain, Some(file)) => {
+            file.map_err(|error| fault(format!("cannot be read: {error}")))?
         }
         _ => {
             let mut copy = tempfile::tempfile_in(&limits.spill)

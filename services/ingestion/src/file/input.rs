@@ -1,8 +1,6 @@
 //! The bytes of a file: decompressed, bounded, and as UTF-8.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,6 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::FileFault;
 use super::encoding::Transcoded;
 use super::fault::Problem;
+use super::place::{Place, Source};
 
 const BUFFER_BYTES: usize = 128 * 1024;
 /// Largest window that zstd may ask for, as a power of two: 128 MiB.
@@ -69,7 +68,7 @@ pub(super) struct Input {
 
 /// Counts the bytes that are read from the disk.
 struct Counted {
-    file: File,
+    file: Source,
     read: Arc<AtomicU64>,
 }
 
@@ -141,12 +140,12 @@ impl<R: Read> Read for Guarded<R> {
 
 /// Returns a file's bytes after decompression, with how it is compressed. `read` counts the bytes read from the disk.
 pub(super) fn decompressed(
-    path: &Path,
+    place: &Place,
     name: &str,
     bounds: Inflation,
     read: Arc<AtomicU64>,
 ) -> Result<(Box<dyn BufRead + Send>, Compression), FileFault> {
-    let file = File::open(path).map_err(|error| unreadable(name, &error))?;
+    let file = place.open().map_err(|error| unreadable(name, &error))?;
     let mut plain = BufReader::with_capacity(
         BUFFER_BYTES,
         Counted {
@@ -194,13 +193,13 @@ impl Input {
     ///
     /// Fails also for what is no text at all, by its first bytes.
     pub(super) fn open(
-        path: &Path,
+        place: &Place,
         name: &str,
         told: Option<&'static Encoding>,
         bounds: Inflation,
         read: Arc<AtomicU64>,
     ) -> Result<Self, FileFault> {
-        let (mut bytes, compression) = decompressed(path, name, bounds, read)?;
+        let (mut bytes, compression) = decompressed(place, name, bounds, read)?;
         let first = |error: &io::Error| Self::sentence(compression, name, 1, error);
         let start = bytes.fill_buf().map_err(|error| first(&error))?;
         if let Some(problem) = no_text(start) {

@@ -1,6 +1,5 @@
 //! The rows of a file as drafts of events.
 
-use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +8,7 @@ use super::delimited::{Delimited, Record, Separator};
 use super::events::event;
 use super::input::Input;
 use super::lines::{Line, Lines};
+use super::place::Place;
 use super::spill::Spill;
 use super::{FileFault, Limits, header};
 use crate::domain::Violation;
@@ -44,13 +44,13 @@ impl<'a> Rows<'a> {
     ///
     /// Fails when it is not there, is empty, or its header is not the contract's.
     pub fn open(
-        path: &Path,
+        place: impl Into<Place>,
         name: &str,
         (contract, source, keys): (&'a Contract, &'a str, &'a Keys),
         limits: Limits,
         read: Arc<AtomicU64>,
     ) -> Result<Self, FileFault> {
-        let (reader, positions, record) = open(path, name, contract, &limits, read)?;
+        let (reader, positions, record) = open(&place.into(), name, contract, &limits, read)?;
         let past = Box::new(Spill::new(&limits.spill));
         Ok(Self {
             name: name.to_owned(),
@@ -176,7 +176,7 @@ impl<'a> Rows<'a> {
 
 /// Opens a file as its contract says, and finds where the columns stand.
 fn open(
-    path: &Path,
+    place: &Place,
     name: &str,
     contract: &Contract,
     limits: &Limits,
@@ -185,12 +185,12 @@ fn open(
     let mut record = Record::default();
     let mut positions: Vec<usize> = (0..contract.columns.len()).collect();
     if contract.file.format == Format::Parquet {
-        let reader = Columnar::open(path, name, limits, read)?;
+        let reader = Columnar::open(place, name, limits, read)?;
         positions = header::positions(contract, reader.names(), name, 0)?;
         return Ok((Reader::Columnar(Box::new(reader)), positions, record));
     }
     let told = contract.file.encoding;
-    let mut input = Input::open(path, name, told, limits.inflation, read)?;
+    let mut input = Input::open(place, name, told, limits.inflation, read)?;
     match input.is_at_end() {
         Ok(false) => {}
         Ok(true) => return Err(FileFault::new(name, 0, 0, "the file is empty")),

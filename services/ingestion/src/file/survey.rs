@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::io::BufRead;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -11,7 +10,7 @@ use super::delimited::{Delimited, Record, Separator};
 use super::input::{Compression, Input, decompressed};
 use super::lines::{Line, Lines};
 use super::sniff::{self, Form};
-use super::{FileFault, Limits, header};
+use super::{FileFault, Limits, Place, header};
 use crate::domain::json::Json;
 use crate::domain::profiling::{Survey, Table, TableShape};
 
@@ -20,15 +19,15 @@ const LEVELS_MAX: usize = 4;
 
 /// Surveys a file; `read` counts the bytes read from the disk.
 pub fn survey(
-    path: &Path,
+    place: &Place,
     name: &str,
     limits: &Limits,
     read: Arc<AtomicU64>,
 ) -> Result<Survey, FileFault> {
-    if is_parquet(path, name, limits)? {
-        return columnar(path, name, limits, read);
+    if is_parquet(place, name, limits)? {
+        return columnar(place, name, limits, read);
     }
-    let open = |read| Input::open(path, name, None, limits.inflation, read);
+    let open = |read| Input::open(place, name, None, limits.inflation, read);
     let mut input = open(Arc::default())?;
     let (sample, whole) =
         sniff::sample(&mut input).map_err(|error| input.fault(name, 1, &error))?;
@@ -84,8 +83,8 @@ fn compression_name(compression: Compression) -> &'static str {
     }
 }
 
-fn is_parquet(path: &Path, name: &str, limits: &Limits) -> Result<bool, FileFault> {
-    let (mut bytes, _) = decompressed(path, name, limits.inflation, Arc::default())?;
+fn is_parquet(place: &Place, name: &str, limits: &Limits) -> Result<bool, FileFault> {
+    let (mut bytes, _) = decompressed(place, name, limits.inflation, Arc::default())?;
     // What cannot be unpacked is told when it is read.
     Ok(bytes
         .fill_buf()
@@ -93,16 +92,16 @@ fn is_parquet(path: &Path, name: &str, limits: &Limits) -> Result<bool, FileFaul
 }
 
 fn columnar(
-    path: &Path,
+    place: &Place,
     name: &str,
     limits: &Limits,
     read: Arc<AtomicU64>,
 ) -> Result<Survey, FileFault> {
     let compression = {
-        let (_, compression) = decompressed(path, name, limits.inflation, Arc::default())?;
+        let (_, compression) = decompressed(place, name, limits.inflation, Arc::default())?;
         compression_name(compression)
     };
-    let mut reader = Columnar::open(path, name, limits, read)?;
+    let mut reader = Columnar::open(place, name, limits, read)?;
     let mut table = Table::new(reader.names().to_vec(), limits.columns);
     while reader.next()? {
         table.add_row(&reader.cells());

@@ -79,7 +79,7 @@ impl OperationHandler for Importer {
             "" => None,
             yaml => Some(contract::parse(yaml).map_err(invalid_contract)?),
         };
-        let (upload, path) = self
+        let (upload, place) = self
             .uploads
             .find(context.tenant(), &request.upload)
             .await
@@ -89,10 +89,16 @@ impl OperationHandler for Importer {
         let terms = terms.await?;
         let mut done = self.patient_row(&context).await?;
         same_file(&mut done, &upload)?;
+        let ended = upload.imported;
+        if ended && done.rows_done == 0 && done.summary.counts == Counts::default() {
+            let text = "the file was imported and is kept no more: upload it again";
+            return Err(Status::not_found(text));
+        }
+        let kept = upload.clone();
         let read = Arc::new(AtomicU64::new(0));
         let config = &self.config;
         let mut reading = Reading {
-            path,
+            place,
             file_name: upload.file_name.clone(),
             terms,
             source: request.source,
@@ -103,16 +109,17 @@ impl OperationHandler for Importer {
             chunk_rows: config.batch_rows,
             chunk_bytes: config.batch_bytes,
         };
-        let settling = Settling {
-            context: &context,
-            intake: &self.intake,
-            store: &self.store,
-            reading: &reading,
-            fit: request.fit_baseline,
-            validate_only: request.validate_only,
-        };
-        reading.terms.baseline = settling.settle().await?;
-        let chunks = reading.start(self.intake.clone(), AHEAD);
+        if !ended {
+            let settling = Settling {
+                context: &context,
+                intake: &self.intake,
+                store: &self.store,
+                reading: &reading,
+                fit: request.fit_baseline,
+                validate_only: request.validate_only,
+            };
+            reading.terms.baseline = settling.settle().await?;
+        }
         let reported = Instant::now();
         let validate_only = request.validate_only;
         let import = Import {
@@ -126,7 +133,17 @@ impl OperationHandler for Importer {
             validate_only,
             encoding: "",
         };
-        import.run(chunks).await
+        if ended {
+            // It ended before, and its answer was lost.
+            return Ok(runtime::any::pack(&import.response()));
+        }
+        let chunks = reading.start(self.intake.clone(), AHEAD);
+        let answer = import.run(chunks).await?;
+        if !validate_only && let Err(error) = self.uploads.imported(&request.upload, &kept).await {
+            // It goes when its time is over.
+            tracing::warn!(%error, "cannot remove an upload that was imported");
+        }
+        Ok(answer)
     }
 }
 

@@ -132,7 +132,7 @@ fn learn(
     let what = (contract, reading.source.as_str(), intake.keys());
     let limits = reading.limits.clone();
     let mut rows = Rows::open(
-        &reading.path,
+        &reading.place,
         &reading.file_name,
         what,
         limits,

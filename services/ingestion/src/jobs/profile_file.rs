@@ -67,7 +67,7 @@ impl Profiler {
 impl OperationHandler for Profiler {
     async fn run(&self, context: OperationContext, request: Any) -> Result<Any, Status> {
         let request: ProfileFileRequest = runtime::any::unpack(&request)?;
-        let (upload, path) = self
+        let (upload, place) = self
             .uploads
             .find(context.tenant(), &request.upload)
             .await
@@ -77,7 +77,7 @@ impl OperationHandler for Profiler {
         let limits = self.config.limits(self.uploads.folder());
         let mut reading = {
             let (read, name) = (read.clone(), upload.file_name.clone());
-            tokio::task::spawn_blocking(move || file::survey(&path, &name, &limits, read))
+            tokio::task::spawn_blocking(move || file::survey(&place, &name, &limits, read))
         };
         let surveyed = loop {
             match tokio::time::timeout(REPORT_INTERVAL, &mut reading).await {

@@ -1,6 +1,5 @@
 //! Reads and judges the rows of a file in a thread of its own.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -8,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::domain::judge::{Judged, Tenant, Verdict};
 use crate::domain::terms::Terms;
-use crate::file::{FileFault, Limits, Rows};
+use crate::file::{FileFault, Limits, Place, Rows};
 use crate::intake::Intake;
 
 /// Judged rows with their lines.
@@ -33,7 +32,7 @@ pub(crate) type Reads = mpsc::Receiver<Result<Read, FileFault>>;
 /// What is read, and how much of it at once.
 #[derive(Clone)]
 pub(crate) struct Reading {
-    pub(crate) path: PathBuf,
+    pub(crate) place: Place,
     pub(crate) file_name: String,
     pub(crate) terms: Terms,
     pub(crate) source: String,
@@ -83,7 +82,7 @@ impl Reading {
         };
         let what = (contract, self.source.as_str(), intake.keys());
         let (limits, read) = (self.limits.clone(), self.read.clone());
-        let mut rows = Rows::open(&self.path, &self.file_name, what, limits, read)?
+        let mut rows = Rows::open(&self.place, &self.file_name, what, limits, read)?
             .with_baseline(self.terms.baseline.as_deref());
         let mut chunk = Chunk::default();
         let mut number = 0;

@@ -7,6 +7,7 @@ mod quality;
 mod quarantine;
 mod rates;
 mod sources;
+mod taxonomies;
 
 pub(crate) use events::EventRpc;
 pub(crate) use imports::ImportRpc;
@@ -14,4 +15,5 @@ pub(crate) use imports::invalid_contract;
 pub(crate) use quality::QualityRpc;
 pub(crate) use rates::RateRpc;
 pub(crate) use sources::SourceRpc;
+pub(crate) use taxonomies::TaxonomyRpc;
 pub(crate) use quarantine::{QuarantineRpc, not_corrected, read_filter};

@@ -135,6 +135,11 @@ impl Detector {
 
     /// Returns what is found, in order and apart from each other.
     pub fn detect(&self, text: &str) -> Vec<Finding> {
+        let signs = Signs::of(text);
+        let word = !signs.at && signs.digits < 4 && !signs.colon && !signs.wide && !signs.blank;
+        if word && !self.names.has_list() {
+            return Vec::new();
+        }
         let folded = Folded::new(text, Case::Kept);
         let searched = folded.as_str();
         let signs = Signs::of(searched);

@@ -105,6 +105,11 @@ impl NameSearch {
         })
     }
 
+    /// Returns whether there are names that a single word can be.
+    pub(super) fn has_list(&self) -> bool {
+        self.list.is_some()
+    }
+
     pub(super) fn find(&self, text: &str, found: &mut Vec<Finding>) {
         let mut add = |place: Range<usize>| {
             let none = NO_NAMES
