@@ -19,11 +19,12 @@ const LEVELS_MAX: usize = 4;
 
 /// Surveys a file; `read` counts the bytes read from the disk.
 pub fn survey(
-    place: &Place,
+    place: impl Into<Place>,
     name: &str,
     limits: &Limits,
     read: Arc<AtomicU64>,
 ) -> Result<Survey, FileFault> {
+    let place = &place.into();
     if is_parquet(place, name, limits)? {
         return columnar(place, name, limits, read);
     }
