@@ -70,6 +70,24 @@ impl Postgres {
         self.port
     }
 
+    /// Returns the folder of its data and its log.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns everything in its tables as text.
+    pub fn dump(&self) -> anyhow::Result<Vec<u8>> {
+        let dump = Command::new(self.binaries.join("pg_dump"))
+            .args(["--data-only", "--dbname"])
+            .arg(self.url())
+            .output()
+            .context("run pg_dump")?;
+        if !dump.status.success() {
+            bail!("pg_dump failed: {}", String::from_utf8_lossy(&dump.stderr));
+        }
+        Ok(dump.stdout)
+    }
+
     /// Stops it at once, as `pg_ctl stop -m immediate` does: connections break, committed data survives.
     pub fn stop(&mut self) -> anyhow::Result<()> {
         if let Some(mut process) = self.process.take() {
@@ -148,6 +166,20 @@ impl Redis {
     /// Returns its port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Returns all keys and values that it holds, as it writes them to its disk without compression.
+    pub fn dump(&self) -> anyhow::Result<Vec<u8>> {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.write_all(b"CONFIG SET rdbcompression no\r\nSAVE\r\nQUIT\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        if answer.contains("-ERR") {
+            bail!("redis does not save: {answer}");
+        }
+        Ok(std::fs::read(self.folder.path().join("dump.rdb"))?)
     }
 
     /// Kills it; everything it held is lost.

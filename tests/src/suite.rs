@@ -102,26 +102,34 @@ pub trait Services {
 pub struct Embedded {
     process: Process,
     endpoints: BTreeMap<String, String>,
+    operations: String,
 }
 
 impl Embedded {
     /// Starts it on a data folder.
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
+        Self::start_with(folder, &[])
+    }
+
+    /// Starts it on a data folder with settings of its own: variable, value.
+    pub fn start_with(folder: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let mut command = clientele(["up", "--base-port", "0", "--output", "json", "--data-dir"])?;
         command.arg(folder.join("data"));
+        command.envs(settings.iter().copied());
         let log = folder.join(format!("up-{}.log", uuid::Uuid::new_v4()));
         let mut process = Process::start("clientele up", command, &log)?;
-        let read = || -> Option<BTreeMap<String, String>> {
+        let read = || -> Option<serde_json::Value> {
             let text = std::fs::read_to_string(&log).ok()?;
             let line = text
                 .lines()
                 .find(|line| line.starts_with("{\"endpoints\""))?;
-            let document: serde_json::Value = serde_json::from_str(line).ok()?;
-            serde_json::from_value(document["endpoints"].clone()).ok()
+            serde_json::from_str(line).ok()
         };
         process.wait_until(START_LIMIT, || read().is_some())?;
+        let told = read().context("the endpoints")?;
         Ok(Self {
-            endpoints: read().context("the endpoints")?,
+            endpoints: serde_json::from_value(told["endpoints"].clone())?,
+            operations: told["operations"].as_str().unwrap_or_default().to_owned(),
             process,
         })
     }
@@ -129,6 +137,12 @@ impl Embedded {
     /// Kills it as a power cut would.
     pub fn kill(mut self) {
         self.process.kill();
+    }
+
+    /// Returns what its operations port says of its metrics.
+    pub fn metrics(&self) -> anyhow::Result<String> {
+        let address = self.operations.rsplit('/').next().unwrap_or_default();
+        metrics(address)
     }
 
     /// Stops it in order and tells how it ended.
@@ -342,6 +356,12 @@ impl Cluster {
         Addresses(SERVICES.iter().map(|it| (*it, self.url(it))).collect())
     }
 
+    /// Returns what the operations ports say of the services' metrics.
+    pub fn metrics(&self) -> anyhow::Result<String> {
+        let all = self.ports.values().map(|(_, operations)| metrics(&format!("127.0.0.1:{operations}")));
+        all.collect()
+    }
+
     /// Returns the folder of lake, uploads, keys and logs.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -362,6 +382,17 @@ impl Services for Addresses {
     fn url(&self, service: &str) -> String {
         self.0[service].clone()
     }
+}
+
+/// Asks an operations port for the metrics.
+fn metrics(address: &str) -> anyhow::Result<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Asks the operations port whether the process is ready.

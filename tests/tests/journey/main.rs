@@ -11,6 +11,7 @@ mod crashes;
 mod embedded;
 mod outages;
 mod partitions;
+mod privacy;
 mod public_data;
 mod pulls;
 mod shop;

@@ -137,7 +137,7 @@ impl Draft {
             })
             .collect();
         Event {
-            message_id: self.message_id,
+            message_id: text::hide(&self.message_id).into_owned(),
             source: self.source,
             r#type: self.kind,
             event_time: self.event_time.map(runtime::time::to_proto),

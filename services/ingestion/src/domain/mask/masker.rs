@@ -190,21 +190,24 @@ impl At<'_> {
 
     /// Returns a text without the personal data in it, as far as a field of this name is searched.
     fn search<'t>(&self, name: &str, text: &'t str) -> Cow<'t, str> {
-        let detector = &self.masking.detector;
         if self.told || is_text(name) {
-            return detector.redact(text).text;
+            return self.masking.detector.redact(text).text;
         }
+        self.search_surely(is_code(name), text)
+    }
+
+    /// Returns a text that is no free text without the personal data in it that can be nothing else.
+    fn search_surely<'t>(&self, code: bool, text: &'t str) -> Cow<'t, str> {
         if !self.masking.free_text {
             return Cow::Borrowed(text);
         }
-        let code = is_code(name);
         let sure = |kind| match kind {
             Personal::Email | Personal::IdNumber => true,
             Personal::Card | Personal::Ip | Personal::Phone => !code,
             // The name of a shop or of a town is no free text.
             Personal::Address | Personal::Name => false,
         };
-        detector.redact_kinds(text, sure).text
+        self.masking.detector.redact_kinds(text, sure).text
     }
 
     fn item(&self, part: &str, text: &mut String) {
@@ -213,7 +216,7 @@ impl At<'_> {
             Some(policy) => *text = self.text(policy, part, text).unwrap_or_default(),
             None if text.is_empty() => {}
             None => {
-                if let Cow::Owned(hidden) = self.search("sku", text) {
+                if let Cow::Owned(hidden) = self.search_surely(part == "product_id", text) {
                     *text = hidden;
                 }
             }

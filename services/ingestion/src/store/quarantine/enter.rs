@@ -179,7 +179,7 @@ pub(in crate::store) async fn write<'a>(
             event_id.to_vec().into(),
             item.tenant.as_str().into(),
             judged.source.as_str().into(),
-            judged.message_id.as_str().into(),
+            text::hide(&judged.message_id).into_owned().into(),
             judged.content.to_vec().into(),
             findings_text(violations)?.into(),
             to_json(&judged.marks)?.into(),
