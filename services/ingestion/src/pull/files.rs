@@ -4,7 +4,7 @@
 //! it again, changing it does.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use super::{Next, Page, Progress, PullFault, Puller, Records};
 use crate::config::ImportConfig;
 use crate::domain::judge::Tenant;
 use crate::domain::terms::Terms;
+use crate::file::Place;
 use crate::intake::Intake;
 use crate::jobs::reading::{Read, Reading, Reads};
 use crate::places::{PlaceError, PlacedFile, Places};
@@ -115,7 +116,7 @@ impl FilePuller {
             _ => 0,
         };
         let reading = Reading {
-            path: file.path.clone(),
+            place: Place::from(&file.path),
             file_name: file.name.clone(),
             skip: i64::try_from(rows).unwrap_or(i64::MAX),
             read: Arc::default(),
@@ -265,7 +266,7 @@ pub(crate) fn reading(
 ) -> Reading {
     let rows = config.batch_rows;
     Reading {
-        path: Default::default(),
+        place: Place::from(PathBuf::new()),
         file_name: String::new(),
         terms,
         source: source.to_owned(),
