@@ -88,7 +88,7 @@ fn learned(contract: &Contract, rows: &[Vec<String>]) -> Baseline {
 fn ordinary() -> Vec<Vec<String>> {
     let row = |at: usize| {
         let (city, zip) = [("birmingham", "35233"), ("sheffield", "35660")][at % 2];
-        let note = if at % 50 == 0 { "" } else { "fine" };
+        let note = if at.is_multiple_of(50) { "" } else { "fine" };
         let price = format!("{}.50", 90 + at % 20);
         let pieces = (1 + at % 5).to_string();
         [
