@@ -4,6 +4,7 @@ mod archiver;
 mod caretaker;
 mod dispatcher;
 mod import;
+mod log_alert;
 mod learning;
 mod profile_file;
 mod pulls;

@@ -1,6 +1,6 @@
 //! Folds what appends added to the quality figures, judges sources that changed, and shows how they stand.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use sketch::series::Expected;
 use store::Store;
 use store::lease::Lease;
 
+use super::log_alert;
 use super::worker::{LaneWorker, Step, StepError};
 use crate::domain::contract::{Alerts, Weights};
 use crate::domain::instant::local_day;
@@ -50,6 +51,8 @@ struct State {
     judged: HashMap<(String, String), Judged>,
     looked: Option<Instant>,
     forgot: Option<Instant>,
+    /// Whether the log was nearly full when it was looked at last.
+    nearly_full: bool,
 }
 
 /// Keeps the quality figures.
@@ -115,6 +118,11 @@ impl QualityKeeper {
         for row in &rows {
             self.judge(lease, row).await?;
         }
+        let tenants: BTreeSet<&str> = rows.iter().map(|row| row.tenant.as_str()).collect();
+        let log = self.intake.log().clone();
+        let before = self.state().nearly_full;
+        let now = log_alert::watch(&self.store, &*log, lease, &tenants, before).await?;
+        self.state().nearly_full = now;
         let known: HashSet<(&str, &str)> = rows
             .iter()
             .map(|row| (row.tenant.as_str(), row.source.as_str()))

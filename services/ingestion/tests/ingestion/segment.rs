@@ -308,7 +308,10 @@ async fn libraries_are_told_when_to_try_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_log_is_told_to_libraries_and_in_the_status() {
     on_each_database(|database| async move {
-        let tiny = |config: &mut ingestion::Config| config.log.bytes_max = 1_000;
+        let tiny = |config: &mut ingestion::Config| {
+            config.log.bytes_max = 1_000;
+            config.quality.judge = Duration::from_millis(200);
+        };
         let mut ingestion = Ingestion::start_with(database, tiny).await;
         ingestion.peer.down.store(false, Ordering::SeqCst);
         let key = write_key(&mut ingestion, SourceLimits::default()).await;
@@ -335,6 +338,18 @@ async fn a_full_log_is_told_to_libraries_and_in_the_status() {
         let status = ingestion.status().await;
         assert_eq!(status.log_bytes_max, 1_000);
         assert!(status.log_bytes > 1_000);
+        let mut rules = Vec::new();
+        for _ in 0..100 {
+            let request = ListQualityAlertsRequest::default();
+            let answer = ingestion.quality.list_quality_alerts(request).await;
+            let alerts = answer.unwrap().into_inner().alerts;
+            rules = alerts.into_iter().map(|it| it.rule).collect();
+            if rules.iter().any(|it| it == "log_bound") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(rules.iter().any(|it| it == "log_bound"), "{rules:?}");
         ingestion.stop().await;
     })
     .await;
