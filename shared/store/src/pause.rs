@@ -49,6 +49,7 @@ impl Leases {
             return Err(StoreError::Conflict("another pause holds".into()));
         };
         let mut held = vec![pause];
+        let mut prolonged = Instant::now();
         for worker in workers {
             let taken = loop {
                 match self.try_acquire(worker, holder, TTL).await {
@@ -60,7 +61,10 @@ impl Leases {
                     }
                     Err(error) => break Err(error),
                 }
-                self.prolong(&held).await;
+                if prolonged.elapsed() > TTL / 4 {
+                    self.prolong(&held).await;
+                    prolonged = Instant::now();
+                }
             };
             match taken {
                 Ok(lease) => held.push(lease),
