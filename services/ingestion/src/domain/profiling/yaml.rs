@@ -23,11 +23,7 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            letter
-                if letter.is_control()
-                    || ('\u{2028}'..='\u{2029}').contains(&letter)
-                    || letter == '\u{feff}' =>
-            {
+            letter if is_unprintable(letter) => {
                 out.push_str(&format!("\\u{:04x}", u32::from(letter)));
             }
             letter => out.push(letter),
@@ -58,11 +54,21 @@ pub(super) fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     format!("[{}]", all.join(", "))
 }
 
-/// Returns a text for a comment: one line without control characters.
+/// Returns a text for a comment: one line of what can be printed.
 pub(super) fn comment(text: &str) -> String {
-    text.chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect()
+    let printed = |letter| {
+        if is_unprintable(letter) { ' ' } else { letter }
+    };
+    text.chars().map(printed).collect()
+}
+
+/// Says whether YAML takes a letter only by its number.
+fn is_unprintable(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
 }
 
 #[cfg(test)]
@@ -70,6 +76,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn writes_what_cannot_be_printed() {
+        let text = "a\u{ffff}\u{fffe}\u{feff}\u{2028}\u{85}\u{0}b";
+        let document = format!("one: {} # {}\n", scalar(text), comment(text));
+        let read: serde_json::Value = serde_saphyr::from_str(&document).expect("YAML");
+        assert_eq!(read["one"], serde_json::json!(text));
+    }
 
     proptest! {
         #[test]
