@@ -272,7 +272,7 @@ pub struct ConnectionConfig {
     /// `postgres://`, `mysql://` or `sqlite://`, with its credentials.
     pub url: Secret,
     /// Tenants whose sources may use it; empty means all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub tenants: Vec<String>,
 }
 
@@ -283,9 +283,10 @@ pub struct SecretConfig {
     /// The value.
     pub value: Secret,
     /// Hosts that it may be sent to.
+    #[serde(deserialize_with = "texts")]
     pub hosts: Vec<String>,
     /// Tenants whose sources may use it; empty means all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub tenants: Vec<String>,
 }
 
