@@ -195,6 +195,10 @@ fn lists_mistakes_of_constraints_with_their_paths() {
         [(path("logicalTypeOptions.pattern"), "TOO_LARGE")]
     );
     assert_eq!(
+        mistakes("{name: n, logicalType: string, unique: true}"),
+        [("schema".to_owned(), "UNSUPPORTED")]
+    );
+    assert_eq!(
         mistakes("{name: n, logicalType: string, quality: [{type: sql, query: 'SELECT 1'}]}"),
         [(path("quality[0]"), "UNSUPPORTED")]
     );

@@ -1,3 +1,5 @@
+use api::common::Money;
+
 use super::*;
 use crate::domain::contract;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::node::{Mistakes, Node};
+use super::standardise::Defaults;
 use super::{
     Column, Contract, Format, TimeRule, alerts, dependencies, duplicates, masking, path, references, rules,
     schema, sections, shape, sla, weights,
 };
-use super::standardise::Defaults;
 use crate::domain::Violation;
 use crate::domain::decimal::currency_decimals;
 use crate::domain::mask::Policies;
@@ -154,6 +154,9 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         .flat_map(|rule| rule.columns.iter().copied())
         .chain(settled)
         .collect();
+    let key = references::key(&mapping, &columns, primary_key);
+    let near = section("duplicates").and_then(|node| duplicates::read(&node, &columns));
+    references::check_unique(root, &columns, &key, near.as_ref());
     let mut watch = Watch::of_columns(&columns, &weights.may_be_missing, &related);
     watch.dependencies = dependencies.iter().map(|it| it.id.clone()).collect();
     let mut contract = Contract {
@@ -167,7 +170,7 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         currency_decimals: decimals.unwrap_or_else(|| currency_decimals(&currency)),
         currency,
         identifiers,
-        key: references::key(&mapping, &columns, primary_key),
+        key,
         types,
         value,
         items,
@@ -176,7 +179,7 @@ fn read(root: &Node<'_>) -> Option<Contract> {
         dependencies,
         rules,
         freshness: sla::freshness(root),
-        duplicates: section("duplicates").and_then(|node| duplicates::read(&node, &columns)),
+        duplicates: near,
         alerts: alerts::read(section("alerts").as_ref(), &columns),
         weights,
         watch: Arc::new(watch),

@@ -5,7 +5,8 @@ use chrono_tz::Tz;
 
 use super::node::Node;
 use super::{
-    Column, IdentifierSource, KeyRule, LogicalType, PropertySource, TimeRule, constraints, shape,
+    Column, Duplicates, IdentifierSource, KeyRule, LogicalType, PropertySource, TimeRule,
+    constraints, shape,
 };
 use crate::domain::decimal::is_currency_code;
 use crate::domain::instant::TimeFormat;
@@ -139,6 +140,26 @@ pub(super) fn key(mapping: &Node<'_>, columns: &[Column], primary_key: Vec<usize
         ),
         None if primary_key.is_empty() => KeyRule::ContentAndOccurrence,
         None => KeyRule::Columns(primary_key),
+    }
+}
+
+/// Says which columns cannot be held unique: records are told apart by their key, and near duplicates by theirs.
+pub(super) fn check_unique(
+    root: &Node<'_>,
+    columns: &[Column],
+    key: &KeyRule,
+    near: Option<&Duplicates>,
+) {
+    for (index, column) in columns.iter().enumerate().filter(|(_, it)| it.unique) {
+        let is_key = *key == KeyRule::Columns(vec![index]);
+        if !is_key && near.is_none_or(|near| near.key != [index]) {
+            let text = format!(
+                "`{}` cannot be held unique as it stands: make it the primary key, or name it in `duplicates`",
+                column.name
+            );
+            let schema = root.get("schema");
+            schema.as_ref().unwrap_or(root).wrong("UNSUPPORTED", text);
+        }
     }
 }
 

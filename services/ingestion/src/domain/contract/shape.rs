@@ -63,8 +63,7 @@ pub(super) fn file(mapping: &Node<'_>) -> FileShape {
 /// Reads the name of a character encoding, as the WHATWG's Encoding Standard knows it.
 fn encoding(node: &Node<'_>) -> Option<&'static Encoding> {
     let name = node.text()?;
-    let found =
-        Encoding::for_label(name.as_bytes()).filter(|it| *it != encoding_rs::REPLACEMENT);
+    let found = Encoding::for_label(name.as_bytes()).filter(|it| *it != encoding_rs::REPLACEMENT);
     if found.is_none() {
         node.wrong(
             "UNKNOWN_ENCODING",

@@ -7,6 +7,7 @@
 //! without it.
 
 mod compile;
+mod names;
 mod term;
 
 pub use term::Term;
