@@ -1,6 +1,6 @@
 //! A PostgreSQL server that archives its log, loses its data folder, and comes back to a point in time.
 
-use crate::servers::{Postgres, unprivileged};
+use crate::servers::{Postgres, in_path, unprivileged};
 use crate::suite::{Cluster, clientele};
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ impl Postgres {
 
     /// Copies the data folder while the server runs, without its log, which the archive has.
     pub fn base_backup(&self) -> anyhow::Result<()> {
-        let mut backup = unprivileged(&self.binaries.join("pg_basebackup"))?;
+        let mut backup = unprivileged(&self.tool("pg_basebackup")?)?;
         backup.args([
             "-h",
             "127.0.0.1",
@@ -92,7 +92,7 @@ impl Postgres {
     }
 
     fn ask(&self, statement: &str) -> anyhow::Result<String> {
-        let output = Command::new(self.binaries.join("psql"))
+        let output = Command::new(self.tool("psql")?)
             .args([self.url().as_str(), "-AtXc", statement])
             .output()
             .context("run psql")?;
@@ -102,20 +102,34 @@ impl Postgres {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
+    /// Returns a tool of the server's: beside the others, or wherever it is installed.
+    fn tool(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let beside = self.binaries.join(name);
+        let found = Some(beside)
+            .filter(|it| it.is_file())
+            .or_else(|| in_path(name));
+        found.with_context(|| format!("{name} is not installed"))
+    }
+
     fn place(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
 
 impl Cluster {
-    /// Runs `clientele admin realign` with the settings of all services, and returns what it said.
+    /// Runs `clientele admin realign` with the settings of the two services that it asks, and returns what it said.
     pub fn realign(&self) -> anyhow::Result<serde_json::Value> {
         let mut command = clientele(["admin", "realign", "--output", "json"])?;
-        for (service, settings) in self.settings() {
-            for (name, value) in settings {
+        // Where the databases and the lake are is all that it asks for.
+        let asked = |name: &str| name.contains("_DATABASE__") || name.contains("_LAKE__");
+        for service in ["ingestion", "profile"] {
+            let settings = self.settings()[service].iter();
+            for (name, value) in settings.filter(|(name, _)| asked(name)) {
                 let own = name.trim_start_matches("CLIENTELE_");
-                let service = service.replace('-', "_").to_uppercase();
-                command.env(format!("CLIENTELE_{service}__{own}"), value);
+                command.env(
+                    format!("CLIENTELE_{}__{own}", service.to_uppercase()),
+                    value,
+                );
             }
         }
         let output = command.output().context("run clientele")?;
