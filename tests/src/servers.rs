@@ -111,7 +111,10 @@ impl Postgres {
             "max_connections=300",
             "shared_buffers=64MB",
         ];
-        for setting in settings.into_iter().chain(self.settings.iter().map(String::as_str)) {
+        for setting in settings
+            .into_iter()
+            .chain(self.settings.iter().map(String::as_str))
+        {
             command.arg("-c").arg(setting);
         }
         let mut process = Process::start("postgres", command, &self.folder.path().join("log"))?;

@@ -358,7 +358,10 @@ impl Cluster {
 
     /// Returns what the operations ports say of the services' metrics.
     pub fn metrics(&self) -> anyhow::Result<String> {
-        let all = self.ports.values().map(|(_, operations)| metrics(&format!("127.0.0.1:{operations}")));
+        let all = self
+            .ports
+            .values()
+            .map(|(_, operations)| metrics(&format!("127.0.0.1:{operations}")));
         all.collect()
     }
 

@@ -92,9 +92,7 @@ async fn call(clients: &Clients, command: Command, output: cli::Output) -> anyho
         Command::Segment(segment) => commands::segment::run(clients, segment, output).await,
         Command::Allocate(allocate) => commands::allocate::run(clients, allocate, output).await,
         Command::Model(model) => commands::model::run(clients, model, output).await,
-        Command::Quarantine(command) => {
-            commands::quarantine::run(clients, command, output).await
-        }
+        Command::Quarantine(command) => commands::quarantine::run(clients, command, output).await,
         Command::Taxonomy(taxonomy) => commands::taxonomy::run(clients, taxonomy, output).await,
         Command::Admin(AdminCommand::CreateTenant(tenant)) => {
             commands::admin::create_tenant(clients, tenant, output).await

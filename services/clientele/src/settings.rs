@@ -139,7 +139,8 @@ fn flatten(path: &str, value: Value, into: &mut Vec<(String, String)>) -> anyhow
         }
         // A list of texts is written as a variable would be: with commas.
         ValueKind::Array(values) => {
-            let texts: Result<Vec<String>, _> = values.into_iter().map(Value::into_string).collect();
+            let texts: Result<Vec<String>, _> =
+                values.into_iter().map(Value::into_string).collect();
             let texts = texts.map_err(|_| anyhow::anyhow!("{path} may only list texts"))?;
             into.push((path.to_owned(), texts.join(",")));
             Ok(())

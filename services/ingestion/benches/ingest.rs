@@ -16,8 +16,8 @@ use ingestion::domain::contract;
 use ingestion::domain::draft::Draft;
 use ingestion::domain::judge::{Judge, Judged, Tenant, Tolerance, Verdict};
 use ingestion::domain::keys::Keys;
-use ingestion::domain::tag::Taxonomies;
 use ingestion::domain::mapping::Mapper;
+use ingestion::domain::tag::Taxonomies;
 use ingestion::domain::terms::Terms;
 use ingestion::store::{
     Append, DatabaseLog, EventLog, LogLimits, Migrator, Outcome, QuarantineLimits,

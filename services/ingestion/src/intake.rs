@@ -216,7 +216,11 @@ impl Intake {
                 true => event.source.as_str(),
                 false => "-",
             };
-            let own = || sources.get(name).map_or(0, |it| it.limits.events_per_second);
+            let own = || {
+                sources
+                    .get(name)
+                    .map_or(0, |it| it.limits.events_per_second)
+            };
             counts.entry(name).or_insert_with(|| (own(), 0)).1 += 1;
         }
         self.limiter.take(&tenant.id, &counts, pace).await

@@ -31,19 +31,17 @@ use crate::jobs::{
     PROFILE_FILE_KIND, Pace, Profiler, Pulls, QualityKeeper, REPLAY_KIND, Replayer, run_lane,
 };
 use crate::limits::Limiter;
+use crate::masking;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::pull::Opener;
 use crate::rate_book::RateBook;
 use crate::rejudge::Rejudge;
-use crate::rpc::{
-    EventRpc, ImportRpc, QualityRpc, QuarantineRpc, RateRpc, SourceRpc, TaxonomyRpc,
-};
+use crate::rpc::{EventRpc, ImportRpc, QualityRpc, QuarantineRpc, RateRpc, SourceRpc, TaxonomyRpc};
 use crate::sources::{Facts, Registry, Sources, WriteKeys};
 use crate::store::{DatabaseLog, EventLog, LogLimits, Migrator, QuarantineLimits};
 use crate::taxonomies::ActiveTaxonomies;
 use crate::tenants::Tenants;
-use crate::masking;
 use crate::uploads::Uploads;
 
 /// The ingestion service.

@@ -101,7 +101,10 @@ impl ActiveTaxonomies {
 /// Reads a taxonomy that was read before it was stored.
 fn parsed(yaml: &str, id: &str, number: i64) -> Result<Taxonomy, StoreError> {
     Taxonomy::parse(yaml).map_err(|mistakes| {
-        let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
+        let first = mistakes
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         StoreError::Corrupt(format!("version {number} of the taxonomy `{id}`: {first}"))
     })
 }

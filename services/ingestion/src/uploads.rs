@@ -152,7 +152,11 @@ impl Uploads {
     }
 
     /// Returns an upload of a tenant, or a file in one of the places, with the place of its bytes.
-    pub async fn find(&self, tenant: &TenantId, name: &str) -> Result<(Upload, Place), UploadError> {
+    pub async fn find(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+    ) -> Result<(Upload, Place), UploadError> {
         if !name.starts_with(PREFIX) && name.contains(':') {
             let found = self.places.file(tenant.as_str(), name).await?;
             let upload = Upload {

@@ -17,6 +17,8 @@ mod fuzz;
 mod harness;
 #[path = "ingestion/hospital.rs"]
 mod hospital;
+#[path = "ingestion/http_pulls.rs"]
+mod http_pulls;
 #[path = "ingestion/limits.rs"]
 mod limits;
 #[path = "ingestion/one_path.rs"]
@@ -27,19 +29,17 @@ mod peer;
 mod profiles;
 #[path = "ingestion/public_data.rs"]
 mod public_data;
+#[path = "ingestion/pulls.rs"]
+mod pulls;
 #[path = "ingestion/quality.rs"]
 mod quality;
 #[path = "ingestion/quality_kept.rs"]
 mod quality_kept;
 #[path = "ingestion/quarantine.rs"]
 mod quarantine;
-#[path = "ingestion/segment.rs"]
-mod segment;
 #[path = "ingestion/rates.rs"]
 mod rates;
+#[path = "ingestion/segment.rs"]
+mod segment;
 #[path = "ingestion/sources.rs"]
 mod sources;
-#[path = "ingestion/pulls.rs"]
-mod pulls;
-#[path = "ingestion/http_pulls.rs"]
-mod http_pulls;

@@ -42,7 +42,9 @@ pub enum Error {
         number: i64,
     },
     /// A dispatcher is about to begin and is not where this service is: one of the two was restored without the other.
-    #[error("lane {lane:?} is at batch {last} here and at {told} there: they are not of the same backup")]
+    #[error(
+        "lane {lane:?} is at batch {last} here and at {told} there: they are not of the same backup"
+    )]
     LaneMismatch {
         /// The lane.
         lane: String,

@@ -15,8 +15,8 @@ mod table;
 
 pub use append::{Appended, Transaction};
 pub use deltalake::arrow;
-pub use deltalake::parquet;
 pub use deltalake::arrow::record_batch::RecordBatch;
+pub use deltalake::parquet;
 pub use error::LakeError;
 pub use replay::{CustomerHistory, Replay, ReplayProgress, ReplayRequest};
 pub use table::{Lake, Table};

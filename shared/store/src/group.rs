@@ -94,7 +94,8 @@ async fn run<B: Batch>(
             answers.push(answer);
         }
         let (store, batch) = (store.clone(), batch.clone());
-        let written = tokio::spawn(async move { write_group(&store, &*batch, &items, answers).await });
+        let written =
+            tokio::spawn(async move { write_group(&store, &*batch, &items, answers).await });
         // A panic ends this write alone: its callers are told that it is not known what became of it.
         if let Err(error) = written.await {
             tracing::error!(%error, "a group's write broke off");

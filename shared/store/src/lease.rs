@@ -88,7 +88,8 @@ impl Leases {
     pub async fn wait_until_free(&self, limit: Duration) -> Result<(), StoreError> {
         let begun = std::time::Instant::now();
         let now = sql::now_ms(self.store.reader().get_database_backend());
-        let held = format!("SELECT name FROM leases WHERE expires_ms > {now} ORDER BY name LIMIT 1");
+        let held =
+            format!("SELECT name FROM leases WHERE expires_ms > {now} ORDER BY name LIMIT 1");
         while let Some(row) = sql::query_one(self.store.reader(), &held, []).await? {
             if begun.elapsed() > limit {
                 let name: String = sql::get(&row, "name")?;

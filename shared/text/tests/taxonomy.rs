@@ -9,7 +9,10 @@ fn the_example_taxonomy_passes_its_examples() {
     assert!(taxonomy.tags().len() > 10 && taxonomy.examples().len() > 30);
     let failures = taxonomy.failures();
     for (example, found) in &failures {
-        println!("{}: should get {:?}, gets {found:?}", example.text, example.tags);
+        println!(
+            "{}: should get {:?}, gets {found:?}",
+            example.text, example.tags
+        );
     }
     assert!(failures.is_empty(), "{} examples fail", failures.len());
 }

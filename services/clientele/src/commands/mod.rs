@@ -2,16 +2,16 @@
 
 pub(crate) mod admin;
 pub(crate) mod allocate;
-pub(crate) mod health;
 mod dry_run;
+pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod keys;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod quality;
 pub(crate) mod quarantine;
-mod reasons;
 pub(crate) mod rates;
+mod reasons;
 pub(crate) mod score;
 pub(crate) mod segment;
 pub(crate) mod simulate;

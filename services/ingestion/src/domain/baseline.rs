@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use sketch::{Column as Sketch, Figures, Lexicon, Salt, Values};
 
-
 /// What values of a source usually look like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {

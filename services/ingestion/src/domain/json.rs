@@ -120,10 +120,12 @@ impl<'t> Json<'t> {
             Self::Text(text) => out.push_str(&Value::String(text.clone().into_owned()).to_string()),
             Self::Null => out.push_str("null"),
             // As a sent number within a list is written.
-            Self::Number(text) => match shortest(text).and_then(|short| short.parse::<f64>().ok()) {
-                Some(number) => out.push_str(&Value::from(number).to_string()),
-                None => out.push_str(text),
-            },
+            Self::Number(text) => {
+                match shortest(text).and_then(|short| short.parse::<f64>().ok()) {
+                    Some(number) => out.push_str(&Value::from(number).to_string()),
+                    None => out.push_str(text),
+                }
+            }
             Self::List(values) => {
                 out.push('[');
                 for (index, value) in values.iter().enumerate() {

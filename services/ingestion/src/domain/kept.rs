@@ -76,19 +76,15 @@ impl KeptCells {
 /// Returns the cells of a draft as quarantine keeps them: what names a person is hashed, under the namespace and in the form in
 /// which it is an identifier where it is one, so that a replay finds the same customer without the clear value; personal data
 /// are taken out of the texts of all others. `None` when the draft has no cells.
-pub fn cells(
-    contract: &Contract,
-    draft: &Draft,
-    masker: &Masker<'_>,
-) -> Option<KeptCells> {
+pub fn cells(contract: &Contract, draft: &Draft, masker: &Masker<'_>) -> Option<KeptCells> {
     let cells = draft.cells.as_ref()?;
     let masked = |name: &str, value: &str| KeptCell::Masked {
         masked: match hashed_fragment(value) {
             Some(_) if draft.kept => value.to_owned(),
             _ => format!(
-            "{HASHED}{}",
-            hex(&masker.keys.fragment(masker.tenant, name, value))
-        ),
+                "{HASHED}{}",
+                hex(&masker.keys.fragment(masker.tenant, name, value))
+            ),
         },
     };
     let one = |(index, (column, value)): (usize, (&Column, Option<&str>))| {
@@ -103,9 +99,12 @@ pub fn cells(
                 None if column.personal || column.mask.is_some_and(|it| it.policy.hides()) => {
                     masked(&column.name, value)
                 }
-                None if column.logical_type == LogicalType::Array => {
-                    KeptCell::List(value.split('\n').map(|it| masker.searched(column, it)).collect())
-                }
+                None if column.logical_type == LogicalType::Array => KeptCell::List(
+                    value
+                        .split('\n')
+                        .map(|it| masker.searched(column, it))
+                        .collect(),
+                ),
                 None => KeptCell::Text(masker.searched(column, value)),
             },
         };

@@ -184,7 +184,8 @@ fn shown(value: &str) -> String {
     let mut all = hidden.chars();
     let mut begin: String = all.by_ref().take(CHARACTERS_MAX).collect();
     if all.next().is_some() {
-        let end = begin.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "@._+-".contains(c));
+        let end =
+            begin.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "@._+-".contains(c));
         begin.truncate(end.len());
         begin.push('…');
     }

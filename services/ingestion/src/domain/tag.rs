@@ -18,7 +18,8 @@ const TAGS_MAX: usize = 64;
 const DEPTH_MAX: usize = 4;
 /// Names of properties whose values are no text of a person's, wherever they stand.
 const NO_TEXTS: &[&str] = &[
-    "channel", "status", "language", "locale", "url", "currency", "priority", "sku", "type", "category",
+    "channel", "status", "language", "locale", "url", "currency", "priority", "sku", "type",
+    "category",
 ];
 
 /// The taxonomies that a tenant has in force, by id, with their versions.
@@ -102,7 +103,10 @@ mod tests {
         Taxonomies(BTreeMap::from([
             (
                 "service".to_owned(),
-                (3, parse("tags: [{tag: logistics/slow, synonyms: [slow, 物流慢]}]")),
+                (
+                    3,
+                    parse("tags: [{tag: logistics/slow, synonyms: [slow, 物流慢]}]"),
+                ),
             ),
             (
                 "mood".to_owned(),
@@ -131,7 +135,10 @@ mod tests {
     #[test]
     fn tags_what_people_write() {
         let slow = ["angry mood@1", "logistics/slow service@3"];
-        assert_eq!(tags("Review Posted", &[("text", "slow"), ("title", "Slow!")]), slow);
+        assert_eq!(
+            tags("Review Posted", &[("text", "slow"), ("title", "Slow!")]),
+            slow
+        );
         assert_eq!(tags("ticket opened", &[("备注", "物流慢")]), slow[1..]);
         assert!(tags("Order Completed", &[("text", "slow")]).is_empty());
         assert!(tags("Review Posted", &[("channel", "slow")]).is_empty());

@@ -7,8 +7,8 @@ use api::common::Event;
 use api::ingestion::event_service_server::EventService;
 use api::ingestion::{
     BatchIngestEventsRequest, BatchIngestEventsResponse, GetLogStatusRequest, GetLogStatusResponse,
-    IngestEventsRequest, IngestEventsResponse, LaneStatus, QuarantineCounts, Receipt, ReceiptCode, SourceStatus,
-    Violation,
+    IngestEventsRequest, IngestEventsResponse, LaneStatus, QuarantineCounts, Receipt, ReceiptCode,
+    SourceStatus, Violation,
 };
 use futures::{Stream, StreamExt};
 use runtime::context::{RequestContext, TenantId};

@@ -282,7 +282,11 @@ pub(super) async fn take_heads(tx: &WriteTx) -> Result<Ends, StoreError> {
 pub(super) type Keys = HashMap<Hash, (Hash, i64)>;
 
 /// Writes the keys of what may be accepted, and returns those keys that were there before, by their contents.
-pub(super) async fn take_keys(tx: &WriteTx, items: &[Append], now: i64) -> Result<Keys, StoreError> {
+pub(super) async fn take_keys(
+    tx: &WriteTx,
+    items: &[Append],
+    now: i64,
+) -> Result<Keys, StoreError> {
     let mut wanted: BTreeMap<Hash, (&str, Hash)> = BTreeMap::new();
     let mut asked: Vec<Hash> = Vec::new();
     for item in items {

@@ -65,7 +65,8 @@ pub async fn add(
 
 /// Tells how many other taxonomies a tenant has.
 pub async fn count_others(tx: &WriteTx, tenant: &str, id: &str) -> Result<i64, StoreError> {
-    let select = "SELECT COUNT(DISTINCT id) AS count FROM taxonomy_versions WHERE tenant = $1 AND id <> $2";
+    let select =
+        "SELECT COUNT(DISTINCT id) AS count FROM taxonomy_versions WHERE tenant = $1 AND id <> $2";
     match sql::query_one(tx, select, [tenant.into(), id.into()]).await? {
         Some(row) => sql::get(&row, "count"),
         None => Ok(0),
@@ -83,13 +84,10 @@ pub async fn load<C: ConnectionTrait>(
         Some(_) => "v.number = $3",
         None => "a.number IS NOT NULL AND $3 = 0",
     };
-    let select =
-        format!("SELECT {COLUMNS}, v.yaml FROM {JOINED} WHERE v.tenant = $1 AND v.id = $2 AND {which}");
-    let values = [
-        tenant.into(),
-        id.into(),
-        number.unwrap_or_default().into(),
-    ];
+    let select = format!(
+        "SELECT {COLUMNS}, v.yaml FROM {JOINED} WHERE v.tenant = $1 AND v.id = $2 AND {which}"
+    );
+    let values = [tenant.into(), id.into(), number.unwrap_or_default().into()];
     let row = sql::query_one(db, &select, values).await?;
     row.map(|row| {
         Ok(TaxonomyRow {
@@ -138,8 +136,7 @@ pub async fn activate(
     let upsert = "INSERT INTO active_taxonomies (tenant, id, number) VALUES ($1, $2, $3) \
         ON CONFLICT (tenant, id) DO UPDATE SET number = excluded.number";
     sql::execute(tx, upsert, [tenant.into(), id.into(), number.into()]).await?;
-    let update =
-        "UPDATE taxonomy_versions SET activated_us = $4 WHERE tenant = $1 AND id = $2 AND number = $3";
+    let update = "UPDATE taxonomy_versions SET activated_us = $4 WHERE tenant = $1 AND id = $2 AND number = $3";
     let values = [tenant.into(), id.into(), number.into(), micros(now).into()];
     sql::execute(tx, update, values).await?;
     Ok(())

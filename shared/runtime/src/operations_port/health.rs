@@ -58,7 +58,9 @@ impl Health for Probes {
         let (probes, name) = (Self(self.0.clone()), request.into_inner().service);
         let mut told = None;
         let news = IntervalStream::new(tokio::time::interval(WATCH)).filter_map(move |_| {
-            let status = probes.status(&name).unwrap_or(ServingStatus::ServiceUnknown);
+            let status = probes
+                .status(&name)
+                .unwrap_or(ServingStatus::ServiceUnknown);
             (told.replace(status) != Some(status)).then(|| Ok(answer(status)))
         });
         Ok(Response::new(Box::pin(news)))

@@ -63,7 +63,10 @@ fn policy(node: &Node<'_>) -> Option<Policy> {
     let key = node.get("key").and_then(|key| {
         let id = key.text()?.parse();
         if id.is_err() {
-            key.wrong("INVALID_KEY", "a key is named `k` and a number, for example `k2`");
+            key.wrong(
+                "INVALID_KEY",
+                "a key is named `k` and a number, for example `k2`",
+            );
         }
         id.ok()
     });

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::node::{Mistakes, Node};
 use super::standardise::Defaults;
 use super::{
-    Column, Contract, Format, TimeRule, alerts, dependencies, duplicates, masking, path, references, rules,
-    schema, sections, shape, sla, weights,
+    Column, Contract, Format, TimeRule, alerts, dependencies, duplicates, masking, path,
+    references, rules, schema, sections, shape, sla, weights,
 };
 use crate::domain::Violation;
 use crate::domain::decimal::currency_decimals;

@@ -50,9 +50,38 @@ pub(super) fn well_known(plain: &str) -> Option<Policy> {
 
 /// Names of properties that hold what people write.
 const TEXTS: &[&str] = &[
-    "text", "comment", "comments", "review", "reviewtext", "reviewbody", "title", "body", "message", "description",
-    "content", "subject", "feedback", "reason", "note", "notes", "answer", "remark", "remarks", "summary", "question",
-    "评论", "评价", "内容", "备注", "留言", "描述", "反馈", "标题", "问题", "回答", "投诉",
+    "text",
+    "comment",
+    "comments",
+    "review",
+    "reviewtext",
+    "reviewbody",
+    "title",
+    "body",
+    "message",
+    "description",
+    "content",
+    "subject",
+    "feedback",
+    "reason",
+    "note",
+    "notes",
+    "answer",
+    "remark",
+    "remarks",
+    "summary",
+    "question",
+    "评论",
+    "评价",
+    "内容",
+    "备注",
+    "留言",
+    "描述",
+    "反馈",
+    "标题",
+    "问题",
+    "回答",
+    "投诉",
 ];
 /// Types of events that bring what people write.
 const KINDS: &[&str] = &[
@@ -65,12 +94,32 @@ const KINDS: &[&str] = &[
 ];
 /// Ends of the names of codes: numbers in them are none of a person's.
 const CODES: &[&str] = &[
-    "id", "ids", "sku", "barcode", "ean", "upc", "isbn", "gtin", "asin", "code", "ordernumber", "orderno", "invoice",
-    "invoiceno", "invoicenumber", "trackingnumber", "version", "订单号", "单号", "编号", "货号",
+    "id",
+    "ids",
+    "sku",
+    "barcode",
+    "ean",
+    "upc",
+    "isbn",
+    "gtin",
+    "asin",
+    "code",
+    "ordernumber",
+    "orderno",
+    "invoice",
+    "invoiceno",
+    "invoicenumber",
+    "trackingnumber",
+    "version",
+    "订单号",
+    "单号",
+    "编号",
+    "货号",
 ];
 /// Names that end like codes and tell of persons.
 const PERSONS: &[&str] = &[
-    "user", "customer", "member", "account", "buyer", "client", "contact", "person", "login", "wechat", "open", "union",
+    "user", "customer", "member", "account", "buyer", "client", "contact", "person", "login",
+    "wechat", "open", "union",
 ];
 
 /// Returns whether a property of this name holds what people write.

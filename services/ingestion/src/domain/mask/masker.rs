@@ -252,7 +252,10 @@ impl At<'_> {
         match policy {
             Policy::Keep => Some(text.to_owned()),
             Policy::Drop => None,
-            Policy::Hash(None) => Some(format!("{HASHED}{}", hex(&keys.fragment(tenant, name, text)))),
+            Policy::Hash(None) => Some(format!(
+                "{HASHED}{}",
+                hex(&keys.fragment(tenant, name, text))
+            )),
             // A key that is not in the ring hides the value, as every mask must.
             Policy::Hash(Some(key)) => ring
                 .hash(key, (tenant, name), text)

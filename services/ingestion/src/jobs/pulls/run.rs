@@ -198,7 +198,11 @@ impl Run<'_> {
         let terms = Terms {
             contract: self.source.contract.clone(),
             revision: self.source.revision,
-            ..self.pulls.intake.terms(&tenant, &self.source.id, None).await?
+            ..self
+                .pulls
+                .intake
+                .terms(&tenant, &self.source.id, None)
+                .await?
         };
         let (intake, id) = (self.pulls.intake.clone(), self.source.id.clone());
         let judging = {

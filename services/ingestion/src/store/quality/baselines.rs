@@ -58,7 +58,8 @@ pub async fn newest<C: ConnectionTrait>(
     tenant: &str,
     source: &str,
 ) -> Result<Option<i64>, StoreError> {
-    let select = "SELECT MAX(version) AS version FROM quality_baselines WHERE tenant = $1 AND source = $2";
+    let select =
+        "SELECT MAX(version) AS version FROM quality_baselines WHERE tenant = $1 AND source = $2";
     let row = sql::query_one(db, select, [tenant.into(), source.into()]).await?;
     row.map_or(Ok(None), |row| sql::get(&row, "version"))
 }

@@ -80,15 +80,15 @@ pub(in crate::store) async fn admit(
 
 /// Returns the source that has too much in quarantine; of a tenant with too much, the one with the most.
 fn overfull(after: &BTreeMap<String, Totals>, limits: &QuarantineLimits) -> Option<String> {
-    let beyond = after.iter().find(|(_, it)| {
-        it.held > limits.source_records || it.bytes > limits.source_bytes
-    });
+    let beyond = after
+        .iter()
+        .find(|(_, it)| it.held > limits.source_records || it.bytes > limits.source_bytes);
     if let Some((source, _)) = beyond {
         return Some(source.clone());
     }
-    let (records, bytes) = after
-        .values()
-        .fold((0, 0), |(records, bytes), it| (records + it.held, bytes + it.bytes));
+    let (records, bytes) = after.values().fold((0, 0), |(records, bytes), it| {
+        (records + it.held, bytes + it.bytes)
+    });
     if records <= limits.tenant_records && bytes <= limits.tenant_bytes {
         return None;
     }
@@ -126,7 +126,10 @@ async fn held(
             content: store::sql::get(&row, "content")?,
             corrected: !store::sql::get::<String>(&row, "corrected")?.is_empty(),
         };
-        held.insert(super::read::hash(store::sql::get(&row, "event_id")?)?, known);
+        held.insert(
+            super::read::hash(store::sql::get(&row, "event_id")?)?,
+            known,
+        );
     }
     Ok(held)
 }

@@ -77,11 +77,7 @@ impl Filter {
             all.push(format!("last_us < {}", add(to.into())));
         }
         if !self.ids.is_empty() {
-            let ids: Vec<String> = self
-                .ids
-                .iter()
-                .map(|id| add(id.to_vec().into()))
-                .collect();
+            let ids: Vec<String> = self.ids.iter().map(|id| add(id.to_vec().into())).collect();
             all.push(format!("event_id IN ({})", ids.join(", ")));
         }
         all.join(" AND ")

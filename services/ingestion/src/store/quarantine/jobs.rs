@@ -35,8 +35,7 @@ impl DatabaseLog {
 }
 
 async fn load<C: ConnectionTrait>(db: &C, operation: Uuid) -> Result<Option<Job>, StoreError> {
-    let select =
-        "SELECT steps, first_us, event_id, counts, begun_us FROM quarantine_jobs WHERE operation = $1";
+    let select = "SELECT steps, first_us, event_id, counts, begun_us FROM quarantine_jobs WHERE operation = $1";
     let Some(row) = sql::query_one(db, select, [operation.to_string().into()]).await? else {
         return Ok(None);
     };

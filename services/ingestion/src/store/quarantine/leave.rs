@@ -131,7 +131,11 @@ impl DatabaseLog {
         let counts = remove(&tx, &ids, Leaving::Discarded).await?;
         next.counts.received += counts.values().sum::<i64>();
         let operation = discard.operation.to_string();
-        let words = (discard.actor.as_str(), discard.why.as_str(), operation.as_str());
+        let words = (
+            discard.actor.as_str(),
+            discard.why.as_str(),
+            operation.as_str(),
+        );
         note(&tx, "discard", words, &counts).await?;
         jobs::advance(&tx, &discard.tenant, discard.operation, &next).await?;
         runtime::crash::point("quarantine_discarding");

@@ -126,12 +126,7 @@ async fn add_totals(tx: &WriteTx, changes: &Changes) -> Result<(), StoreError> {
             it.expired,
         ];
         let names = [tenant.as_str().into(), source.as_str().into()];
-        sql::execute(
-            tx,
-            upsert,
-            names.into_iter().chain(numbers.map(Into::into)),
-        )
-        .await?;
+        sql::execute(tx, upsert, names.into_iter().chain(numbers.map(Into::into))).await?;
     }
     Ok(())
 }

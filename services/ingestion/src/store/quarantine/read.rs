@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use store::{StoreError, sql};
 
 use super::filter::after;
-use super::{Finding, Filter, Position, from_json};
+use super::{Filter, Finding, Position, from_json};
 use crate::domain::keys::Hash;
 use crate::store::log::{DatabaseLog, instant};
 

@@ -147,7 +147,8 @@ impl DatabaseLog {
             return Ok(answered);
         }
         let changed = || StoreError::Conflict("the record has changed meanwhile".into());
-        let old = "SELECT tenant, source, bytes FROM quarantine WHERE event_id = $1 AND version = $2";
+        let old =
+            "SELECT tenant, source, bytes FROM quarantine WHERE event_id = $1 AND version = $2";
         let key = || [judgement.event_id.to_vec().into(), judgement.version.into()];
         let row = sql::query_one(&tx, old, key()).await?.ok_or_else(changed)?;
         let bytes = super::enter::size(&judgement.event, judgement.cells.as_deref());
