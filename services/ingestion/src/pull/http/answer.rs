@@ -14,6 +14,7 @@ pub(super) struct Body {
     sink: Sink,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Sink {
     Plain(Bounded),
     Gzip(MultiGzDecoder<Bounded>),
