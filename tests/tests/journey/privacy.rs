@@ -318,7 +318,7 @@ async fn events(channel: &Channel, told: &mut Told) {
         told.note("BatchIngestEvents", &Ok(receipt));
     }
     let streamed = (20..26).map(|number| IngestEventsRequest {
-        event: Some(event(number, "Ticket Opened")),
+        events: vec![event(number, "Ticket Opened")],
         ..Default::default()
     });
     let answers = client
@@ -480,30 +480,30 @@ async fn refused(channel: &Channel, told: &mut Told) {
         &events.batch_ingest_events(call(request)).await,
     );
     let mut quarantine = QuarantineServiceClient::new(channel.clone());
-    let request = ListQuarantinedRecordsRequest {
+    let request = ListQuarantinedRequest {
         page_token: "none".into(),
         ..Default::default()
     };
     told.note(
         "a wrong page",
-        &quarantine.list_quarantined_records(call(request)).await,
+        &quarantine.list_quarantined(call(request)).await,
     );
 }
 
 /// Asks for everything that is told of what came in.
 async fn answers(channel: &Channel, told: &mut Told) {
     let mut quarantine = QuarantineServiceClient::new(channel.clone());
-    let request = ListQuarantinedRecordsRequest {
+    let request = ListQuarantinedRequest {
         page_size: 100,
         ..Default::default()
     };
-    let listed = quarantine.list_quarantined_records(call(request)).await;
+    let listed = quarantine.list_quarantined(call(request)).await;
     let records = listed.as_ref().unwrap().get_ref().records.clone();
     assert!(records.len() >= 8, "{records:?}");
     told.note("ListQuarantinedRecords", &listed);
     for record in records {
-        let request = GetQuarantinedRecordRequest { name: record.name };
-        let answer = quarantine.get_quarantined_record(call(request)).await;
+        let request = GetQuarantinedRequest { name: record.name };
+        let answer = quarantine.get_quarantined(call(request)).await;
         told.note("GetQuarantinedRecord", &answer);
     }
     let mut quality = QualityServiceClient::new(channel.clone());
