@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::common::Event;
+use api::common::{Event, Identifier};
 use prost::Message;
 use tonic::Status;
 
 use crate::domain::Violation;
-use crate::domain::contract::{Contract, Format};
+use crate::domain::contract::{Contract, Format, IdentifierSource};
 use crate::domain::draft::{Draft, hashed_fragment};
 use crate::domain::judge::{Judged, Tenant, Verdict};
 use crate::domain::kept::{self, Identity, KeptCell, KeptCells};
@@ -43,10 +43,7 @@ impl Rejudge {
 
     /// Judges a record of a tenant.
     pub(crate) fn judge(&self, tenant: &Tenant, terms: &Terms, record: &Record) -> Judged {
-        let draft = self.draft(terms, record);
-        let mut judged = self.intake.judge(tenant, terms, draft);
-        judged.event_id = record.event_id;
-        judged
+        self.intake.judge(tenant, terms, self.draft(terms, record))
     }
 
     fn draft(&self, terms: &Terms, record: &Record) -> Draft {
@@ -60,6 +57,7 @@ impl Rejudge {
         let keys = self.intake.keys();
         let event = Event::decode(record.event.as_slice()).unwrap_or_default();
         let cells = record.cells.as_deref().and_then(KeptCells::from_json);
+        let known = event.identifiers.clone();
         let contract = terms.contract.as_deref();
         let mapper = |contract| {
             Mapper::of_sent(contract, &record.source, keys).with_baseline(terms.baseline.as_deref())
@@ -81,6 +79,8 @@ impl Rejudge {
                 "the source has no contract by which the record could be judged; register it with one",
             ),
         };
+        draft.event_id = Some(record.event_id);
+        restore_row_keys(contract, &known, &mut draft);
         self.keep_masked(contract, cells.as_ref(), record, &mut draft);
         draft
     }
@@ -159,9 +159,21 @@ impl Rejudge {
                 record.corrected.push(path);
             }
         }
-        let mut judged = self.intake.judge(tenant, terms, draft);
-        judged.event_id = record.event_id;
-        Ok(judged)
+        Ok(self.intake.judge(tenant, terms, draft))
+    }
+}
+
+/// Sets identifiers that are the row's key to what they were hashed to when the record came: personal data are hidden in
+/// its message id since, and equal for different customers.
+fn restore_row_keys(contract: Option<&Contract>, known: &[Identifier], draft: &mut Draft) {
+    let rules = contract.map_or(&[][..], |contract| &contract.identifiers);
+    for (namespace, source) in rules {
+        let hashed = known.iter().find(|it| it.namespace == *namespace);
+        let mut all = draft.identifiers.iter_mut();
+        let present = all.find(|it| it.namespace == *namespace);
+        if let (IdentifierSource::RowKey, Some(hashed), Some(present)) = (source, hashed, present) {
+            present.value.clone_from(&hashed.value);
+        }
     }
 }
 

@@ -20,6 +20,9 @@ pub const MESSAGE_ID_BYTES_MAX: usize = 128;
 pub struct Draft {
     /// Caller's key of the message within its source.
     pub message_id: String,
+    /// Id of the event where it is known already: out of quarantine, where personal data are hidden in the message id, so
+    /// that the id cannot be had from it any more.
+    pub event_id: Option<Hash>,
     /// Source that sent it.
     pub source: String,
     /// Event name of the Segment specification.

@@ -118,9 +118,12 @@ pub struct Judge<'a> {
 impl Judge<'_> {
     /// Judges one draft; everything that is wrong with it is listed.
     pub fn judge(&self, mut draft: Draft) -> Judged {
-        let event_id = self
-            .keys
-            .event_id(&self.tenant.id, &draft.source, &draft.message_id);
+        let event_id = draft.event_id.unwrap_or_else(|| {
+            let Draft {
+                source, message_id, ..
+            } = &draft;
+            self.keys.event_id(&self.tenant.id, source, message_id)
+        });
         let mut judged = Judged {
             message_id: draft.message_id.clone(),
             source: draft.source.clone(),

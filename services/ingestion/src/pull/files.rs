@@ -111,8 +111,10 @@ impl FilePuller {
         if self.is_taken(&file.name, &content).await? {
             return Ok(Some(taken(&file, content, 0)));
         }
-        let rows = match self.begun.take() {
-            Some((name, known, rows)) if name == file.name && known == content => rows,
+        // Another file may have come before the one at which the pull goes on; that one waits for its turn.
+        let begun = self.begun.take_if(|(name, _, _)| *name == file.name);
+        let rows = match begun {
+            Some((_, known, rows)) if known == content => rows,
             _ => 0,
         };
         let reading = Reading {

@@ -49,7 +49,10 @@ impl Trial<'_> {
         let Some(contract) = contract else {
             return failed("the source has no contract");
         };
-        let terms = Terms::of(contract);
+        let terms = self.intake.terms(self.tenant, self.source, Some(contract));
+        let Ok(terms) = terms.await else {
+            return failed("the database does not answer: try again");
+        };
         let first = tokio::time::timeout(LIMIT, self.first(definition, &terms));
         let pages = match first.await {
             Ok(Ok(pages)) => pages,

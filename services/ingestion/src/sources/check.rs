@@ -112,6 +112,9 @@ pub(crate) fn check(
     if let (Some(contract), Some(kind @ (Kind::Sql(_) | Kind::Http(_)))) = (&contract, &source.kind)
     {
         check_pulled_contract(found, contract, matches!(kind, Kind::Http(_)));
+        if let Kind::Sql(sql) = kind {
+            check_order(found, contract, sql);
+        }
     }
     let schedule = check_schedule(found, source, contract.as_ref());
     if let Some(target) = &source.freshness_target {
@@ -185,6 +188,25 @@ fn check_pulled_contract(found: &mut Violations, contract: &Contract, arrays: bo
         "KEY_REQUIRED",
         "the contract of a pulled source names the columns of its key, so that a row that is read again is known",
     );
+}
+
+/// How far a pull has come is kept and told in the clear, so nothing personal may say it.
+fn check_order(found: &mut Violations, contract: &Contract, sql: &SqlSource) {
+    let personal = |name: &str| {
+        let index = contract.column(name);
+        index.is_some_and(|index| contract.columns[index].personal)
+    };
+    for (name, column) in [
+        ("watermark_column", &sql.watermark_column),
+        ("key_column", &sql.key_column),
+    ] {
+        found.require(
+            !personal(column),
+            format!("source.sql.{name}"),
+            "PERSONAL_COLUMN",
+            "how far a pull has come cannot be told by a column that holds personal data",
+        );
+    }
 }
 
 fn check_schedule(

@@ -619,3 +619,28 @@ async fn a_record_of_columns_is_corrected_by_column_and_judged_by_the_present_co
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_whose_ids_are_personal_stay_apart() {
+    on_each_database(|database| async move {
+        let mut ingestion = Ingestion::start(database).await;
+        let ids = ["ann@example.org", "bob@example.org"];
+        ingestion
+            .ingest(vec![timeless(ids[0], "ann"), timeless(ids[1], "bob")])
+            .await;
+        let page = list(&mut ingestion, ListQuarantinedRequest::default()).await;
+        let now = chrono::Utc::now().to_rfc3339();
+        for record in &page.records {
+            assert!(!record.message_id.contains("example"), "{record:?}");
+            correct(&mut ingestion, &record.name, &[("event_time", &now)]).await;
+        }
+        let receipts = replay(&mut ingestion, of_source("shop"), false).await;
+        assert_eq!((receipts.received, receipts.accepted), (2, 2));
+        ingestion.settled().await;
+        let applied = ingestion.peer.record.lock().unwrap().applied.clone();
+        assert_eq!(applied.len(), 2, "each has an id of its own");
+        assert!(applied.values().all(|times| *times == 1));
+        ingestion.stop().await;
+    })
+    .await;
+}

@@ -228,6 +228,35 @@ async fn every_mistake_is_listed() {
 }
 
 #[tokio::test]
+async fn a_pull_is_not_ordered_by_personal_values() {
+    on_each_database(async |database| {
+        let mut service = Ingestion::start(database).await;
+        let personal = "customer, logicalType: string, classification: personal,";
+        let source = Source {
+            contract_yaml: CONTRACT.replace("customer, logicalType: string,", personal),
+            kind: Some(Kind::Sql(SqlSource {
+                connection: "nowhere".into(),
+                table: "orders".into(),
+                watermark_column: "bought_at".into(),
+                key_column: "customer".into(),
+                ..SqlSource::default()
+            })),
+            ..Source::default()
+        };
+        let refused = service.create("shop", source).await.unwrap_err();
+        let found = runtime::fault::violations(&refused);
+        assert!(
+            found
+                .iter()
+                .any(|it| it.field == "source.sql.key_column" && it.reason == "PERSONAL_COLUMN"),
+            "{found:?}"
+        );
+        service.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_paused_source_refuses_and_an_outdated_revision_is_told() {
     on_each_database(async |database| {
         let mut service = Ingestion::start(database).await;

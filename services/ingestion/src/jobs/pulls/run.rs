@@ -112,13 +112,18 @@ impl Run<'_> {
             Ok(tenant) => tenant,
             Err(error) => return Ok(End::Failed(error.to_string())),
         };
+        let now = self.pulls.intake.terms(&tenant, &self.source.id, None);
+        let terms = Terms {
+            rates: now.await?.rates,
+            ..self.source.terms()
+        };
         let opened = opener.open(&Opening {
             intake: &self.pulls.intake,
             tenant: &tenant,
             id: &self.source.id,
             uid: self.source.uid,
             definition: &self.source.definition,
-            terms: &self.source.terms(),
+            terms: &terms,
             progress: &progress,
             position: position.as_ref(),
             rows_max: None,
@@ -228,7 +233,11 @@ impl Run<'_> {
         if !matches!(settled, Ok(true)) {
             intake.count_unanswered(&tenant, judged.len());
         }
-        settled.map(|_| None)
+        match settled {
+            // It is full until its owner makes room: the pull ends here, and the next one goes on behind what was taken.
+            Err(Stop::Log(full @ LogError::QuarantineFull { .. })) => Ok(Some(full.to_string())),
+            settled => settled.map(|_| None),
+        }
     }
 
     /// Commits a step, patiently; false when a commit whose answer was lost had happened.

@@ -121,9 +121,12 @@ async fn with_days_before(
 }
 
 /// Forgets what is held since before a time. Returns how many records.
+///
+/// What is in quarantine still is not forgotten, however old: it may be accepted yet, and would then count twice.
 pub async fn forget_held(store: &Store, before: DateTime<Utc>) -> Result<u64, StoreError> {
     let tx = store.begin().await?;
-    let delete = "DELETE FROM quality_held WHERE held_us < $1";
+    let delete = "DELETE FROM quality_held WHERE held_us < $1 \
+        AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.event_id = quality_held.id)";
     let forgotten = sql::execute(&tx, delete, [micros(before).into()]).await?;
     tx.commit().await?;
     Ok(forgotten)
