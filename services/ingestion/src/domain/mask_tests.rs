@@ -146,6 +146,13 @@ fn searches_texts_but_leaves_codes_alone() {
         ("channel", text("web, 13812345678, ann@example.com")),
         ("order_id", text("13812345678")),
         ("user_id", text("13812345678")),
+        ("buyerPhone", text("13812345678")),
+        (
+            "has_phone",
+            Value {
+                kind: Some(Kind::BoolValue(true)),
+            },
+        ),
         ("store", text("Dr Martens, 12 Baker Street")),
         ("comment", text("Dr Martens, 12 Baker Street")),
         ("tags", list_of(vec![text("a"), text("ann@example.com")])),
@@ -161,6 +168,8 @@ fn searches_texts_but_leaves_codes_alone() {
     assert_eq!(value(&masked, "channel"), "web, [phone], [email]");
     assert_eq!(value(&masked, "order_id"), "13812345678");
     assert_eq!(value(&masked, "user_id"), "[phone]");
+    assert!(value(&masked, "buyerPhone").starts_with("hash:"));
+    assert_eq!(masked.fields["has_phone"].kind, Some(Kind::BoolValue(true)));
     assert_eq!(value(&masked, "store"), "Dr Martens, 12 Baker Street");
     assert_eq!(value(&masked, "comment"), "Dr [name], [address]");
     assert_eq!(value(&masked, "paid"), "[card]");

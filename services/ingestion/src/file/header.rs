@@ -60,6 +60,11 @@ pub(super) fn positions(
         return Ok(found.into_iter().flatten().collect());
     }
     let mut problem = format!("the header does not fit the contract `{}`:", contract.id);
+    if line > 0 && missing.len() == contract.columns.len() {
+        // It is a row perhaps, and what it says may be personal.
+        problem.push_str(" it names none of its columns; is the first line a header?");
+        return Err(FileFault::new(file, line, 0, problem));
+    }
     if !missing.is_empty() {
         problem.push_str(&format!(" missing {}", quoted(missing.iter().copied())));
     }
@@ -82,7 +87,10 @@ pub(super) fn check_width(count: usize, most: usize, file: &str) -> Result<(), F
 }
 
 fn quoted<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let short = |name: &str| format!("`{}`", name.chars().take(40).collect::<String>());
+    let short = |name: &str| {
+        let name = text::hide(name);
+        format!("`{}`", name.chars().take(40).collect::<String>())
+    };
     let all: Vec<String> = names.map(short).collect();
     if all.len() > TOLD_MAX {
         format!(

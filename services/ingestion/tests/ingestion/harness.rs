@@ -12,6 +12,7 @@ use api::ingestion::quality_service_client::QualityServiceClient;
 use api::ingestion::quarantine_service_client::QuarantineServiceClient;
 use api::ingestion::rate_service_client::RateServiceClient;
 use api::ingestion::source_service_client::SourceServiceClient;
+use api::ingestion::taxonomy_service_client::TaxonomyServiceClient;
 use api::ingestion::*;
 use api::longrunning::operation::Result as Outcome;
 use api::longrunning::operations_client::OperationsClient;
@@ -36,6 +37,7 @@ pub struct Ingestion {
     pub quality: QualityServiceClient<Channel>,
     pub rates: RateServiceClient<Channel>,
     pub sources: SourceServiceClient<Channel>,
+    pub taxonomies: TaxonomyServiceClient<Channel>,
     pub quarantine: QuarantineServiceClient<Channel>,
     pub operations: OperationsClient<Channel>,
     pub peer: Peer,
@@ -138,6 +140,7 @@ impl Ingestion {
             quality: QualityServiceClient::new(channel.clone()),
             rates: RateServiceClient::new(channel.clone()),
             sources: SourceServiceClient::new(channel.clone()),
+            taxonomies: TaxonomyServiceClient::new(channel.clone()),
             quarantine: QuarantineServiceClient::new(channel.clone()),
             operations: OperationsClient::new(channel),
             peer,

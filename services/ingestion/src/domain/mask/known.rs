@@ -44,6 +44,22 @@ pub(super) fn well_known(plain: &str) -> Option<Policy> {
         | "客户名称"
         | "地址"
         | "身份证" => Some(Policy::Drop),
+        // `contact_phone`, `buyerEmail`, `收货人电话`.
+        _ if [
+            "phone",
+            "phonenumber",
+            "mobile",
+            "email",
+            "手机",
+            "手机号",
+            "电话",
+            "邮箱",
+        ]
+        .iter()
+        .any(|end| plain.ends_with(end)) =>
+        {
+            Some(Policy::Hash(None))
+        }
         _ => None,
     }
 }

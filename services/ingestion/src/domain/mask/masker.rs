@@ -17,6 +17,8 @@ use crate::domain::keys::{Hash, Keys, hex};
 
 /// Longest sentence about what is wrong.
 const DESCRIPTION_CHARACTERS_MAX: usize = 1000;
+/// From this length on, a text is searched as what people write is.
+const PROSE_BYTES: usize = 60;
 
 /// With what values are masked.
 #[derive(Clone, Debug)]
@@ -140,6 +142,8 @@ impl At<'_> {
                 return false;
             }
             match self.masker.policies.of(name) {
+                // That somebody has a phone says not whose it is.
+                Some(Policy::Hash(_)) if matches!(value.kind, Some(Kind::BoolValue(_))) => {}
                 Some(Policy::Keep) => shallow &= self.inner(None, value, depth),
                 Some(Policy::Text) => shallow &= self.inner(Some((name, true)), value, depth),
                 None => shallow &= self.inner(Some((name, false)), value, depth),
@@ -190,7 +194,8 @@ impl At<'_> {
 
     /// Returns a text without the personal data in it, as far as a field of this name is searched.
     fn search<'t>(&self, name: &str, text: &'t str) -> Cow<'t, str> {
-        if self.told || is_text(name) {
+        // What is longer than a name of anything is written by a person.
+        if self.told || is_text(name) || (self.masking.free_text && text.len() >= PROSE_BYTES) {
             return self.masking.detector.redact(text).text;
         }
         self.search_surely(is_code(name), text)
