@@ -43,9 +43,5 @@ mod rates;
 mod segment;
 #[path = "ingestion/sources.rs"]
 mod sources;
-#[path = "ingestion/pulls.rs"]
-mod pulls;
-#[path = "ingestion/http_pulls.rs"]
-mod http_pulls;
 #[path = "ingestion/taxonomies.rs"]
 mod taxonomies;
