@@ -29,6 +29,8 @@ pub(crate) fn run(command: &KeysCommand, tenant: &str, output: Output) -> anyhow
             }
         }
         KeysCommand::Rotate { data_dir } => {
+            // Keys in a folder that nobody reads would be of no use.
+            ring(data_dir)?;
             let folder = data_dir.join("keys/masking");
             vault::folder::create(&folder)?;
             let id = vault::folder::rotate(&folder)?;
