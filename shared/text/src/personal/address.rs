@@ -118,7 +118,7 @@ impl Addresses {
             }
             let start = done + way_back(&text[done..one.start()]);
             // `12路3号` is a bus: a street has a name.
-            if text[start..one.start()].chars().any(|c| !c.is_ascii()) {
+            if !text[start..one.start()].is_ascii() {
                 let rest = self.chinese_rest.find(&text[one.end()..]);
                 done = one.end() + rest.map_or(0, |it| it.end());
                 found.push(address(start..done));
@@ -173,7 +173,7 @@ fn way_back(before: &str) -> usize {
     start
         + PROVINCES
             .iter()
-            .filter_map(|name| begins(&name))
+            .filter_map(begins)
             .min()
             .unwrap_or(0)
 }
