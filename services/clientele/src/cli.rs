@@ -337,7 +337,7 @@ pub(crate) enum BaselineCommand {
         /// Source, for example shop.
         source: String,
         /// Version. Default: the one in force.
-        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+        #[arg(long = "number", id = "number", value_name = "VERSION", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
         version: i64,
     },
     /// Computes a baseline from the figures of a period; records that come later are judged by it.
@@ -545,11 +545,13 @@ pub(crate) enum TaxonomyCommand {
     /// Puts a stored version in force, unless one of its examples fails.
     Activate {
         /// The version, for example service@3.
+        #[arg(id = "taxonomy_version", value_name = "VERSION")]
         version: String,
     },
     /// Prints the text of a version.
     Show {
         /// The version: service@3, or service for the one in force.
+        #[arg(id = "taxonomy_version", value_name = "VERSION")]
         version: String,
     },
     /// Lists versions, newest first.

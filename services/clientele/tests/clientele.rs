@@ -118,7 +118,7 @@ fn days_and_ports_that_cannot_be_are_refused_in_plain_words() {
             &["model", "train", "--as-of", "9999-01-01"],
             "in the future",
         ),
-        (&["up", "--base-port", "65533"], "65530"),
+        (&["up", "--base-port", "65533"], "65529"),
     ];
     for (args, told) in cases {
         let output = clientele(args);

@@ -170,12 +170,7 @@ fn way_back(before: &str) -> usize {
         let whole = rest.starts_with(['省', '市']) || rest.starts_with("自治区");
         (whole && !first.contains(['省', '市', '区', '县', '州'])).then_some(at)
     };
-    start
-        + PROVINCES
-            .iter()
-            .filter_map(begins)
-            .min()
-            .unwrap_or(0)
+    start + PROVINCES.iter().filter_map(begins).min().unwrap_or(0)
 }
 
 /// Returns whether what looks like a number and a street is one.
