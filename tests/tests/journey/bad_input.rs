@@ -84,9 +84,15 @@ fn every_mistake_in_a_file_is_told_in_one_sentence() {
         &["line 1"],
     );
     desk.refuses("empty.csv", b"", &["empty"]);
+    // Its first bytes say UTF-8, and then it is not; without them it would be read as what it is.
     desk.refuses(
         "latin1.csv",
-        &[header.as_bytes(), b"1,2025-01-01,Andr\xe9,2.00\n"].concat(),
+        &[
+            &b"\xef\xbb\xbf"[..],
+            header.as_bytes(),
+            b"1,2025-01-01,Andr\xe9,2.00\n",
+        ]
+        .concat(),
         &["line 2", "UTF-8"],
     );
     desk.refuses("truncated.csv.gz", &truncated_gzip(header), &["gzip"]);
